@@ -1,0 +1,51 @@
+// An operating system failure as a value: what the kernel said, at which stage, and about what.
+//
+// errno is captured at its syscall by Error::last() and never read again.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace contained {
+
+/// The step at which something failed, as reported to the caller. The numbers travel over the
+/// exec status pipe of one program only; the names are the interface.
+enum class Stage : std::uint8_t {
+  kNone,
+  kOption,   ///< a value in the request itself
+  kCgroup,   ///< finding, making or entering the control group
+  kPipe,     ///< making the standard streams
+  kFork,     ///< clone3(2) or fork(2)
+  kStdio,    ///< putting the streams in place in the child
+  kSession,  ///< setsid(2)
+  kRlimit,   ///< setrlimit(2)
+  kSignal,   ///< signal mask, dispositions, parent death signal
+  kChdir,    ///< chdir(2)
+  kExec,     ///< execve(2)
+  kFile,     ///< reading or writing a file of ours
+  kProtocol  ///< the bytes on the port
+};
+
+/// The name a user sees, for example "exec".
+std::string_view name(Stage stage);
+
+/// POSIX name of |code| in lower case ("enoent"), as Erlang writes it; "errno_<n>" when unknown.
+std::string errno_name(int code);
+
+struct Error {
+  int code = 0;  ///< an errno value
+  Stage stage = Stage::kNone;
+  std::string subject;  ///< the path, key or value it concerns; may be empty
+
+  /// Captures errno now: call it directly after the failing syscall.
+  static Error last(Stage stage, std::string_view subject = {}) {
+    return Error{errno, stage, std::string(subject)};
+  }
+
+  /// "exec: enoent (/no/such/program)"
+  std::string message() const;
+};
+
+}  // namespace contained
