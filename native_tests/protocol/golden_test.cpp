@@ -1,0 +1,217 @@
+// Every line of test/fixtures/frames.txt: what Erlang wrote means this to us, and what we write is
+// what Erlang reads there (test/contained/protocol_test.exs).
+#include "protocol/golden.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "protocol/codec.hpp"
+#include "protocol/frame.hpp"
+
+namespace contained::protocol {
+namespace {
+
+template <class T>
+const T& as(const Request& request) {
+  static const T kNone{};
+  const auto* found = std::get_if<T>(&request);
+  EXPECT_NE(found, nullptr) << "another kind of request";
+  return found != nullptr ? *found : kNone;
+}
+
+using Check = void (*)(const Request&);
+
+void is_least_start(const Request& request) {
+  const auto& start = as<Start>(request);
+  EXPECT_EQ(start.id, 1U);
+  EXPECT_EQ(start.program, "/bin/echo");
+  EXPECT_EQ(start.args, (std::vector<std::string>{"/bin/echo", "hi"}));
+  EXPECT_TRUE(start.env.empty());
+  EXPECT_EQ(start.stop, (Ladder{{15, 500}}));
+}
+
+void is_full_start(const Request& request) {
+  const auto& start = as<Start>(request);
+  EXPECT_EQ(start.id, kMaxId);
+  EXPECT_EQ(start.program, "./run");
+  EXPECT_EQ(start.args, (std::vector<std::string>{"run", "", "\xC3\xA4\xFF"}));
+  EXPECT_EQ(start.env, (std::vector<EnvChange>{{"A", "1=2"}, {"B", std::nullopt}, {"A", ""}}));
+  EXPECT_TRUE(start.clear_env);
+  EXPECT_EQ(start.cd, "/srv");
+  EXPECT_EQ(start.in, Stdin::kPipe);
+  EXPECT_EQ(start.out, Output::kNull);
+  EXPECT_EQ(start.err, Output::kStdout);
+  EXPECT_EQ(start.window, kMaxWindow);
+  EXPECT_EQ(start.timeout_ms, 5000U);
+  EXPECT_EQ(start.max_output, 1ULL << 40);
+  EXPECT_EQ(start.stop, (Ladder{{15, 2000}, {2, 500}}));
+  EXPECT_EQ(start.signal_to, Target::kLeader);
+  EXPECT_EQ(start.linger, Linger::kLeave);
+  EXPECT_EQ(start.group, "web-1_a.b");
+}
+
+void is_start_of_empty_lists(const Request& request) {
+  EXPECT_TRUE(as<Start>(request).env.empty());
+  EXPECT_TRUE(as<Start>(request).stop.empty());
+}
+
+template <Stdin in, Output out, Output err>
+void is_start_with(const Request& request) {
+  EXPECT_EQ(as<Start>(request).in, in);
+  EXPECT_EQ(as<Start>(request).out, out);
+  EXPECT_EQ(as<Start>(request).err, err);
+}
+
+template <Id id, std::size_t size>
+void is_input(const Request& request) {
+  EXPECT_EQ(as<Input>(request).id, id);
+  EXPECT_EQ(as<Input>(request).data,
+            std::string_view("hi\n\0\xFF", 5).substr(size == 2 ? 3 : 0, size));
+}
+
+template <Stream stream, std::uint64_t bytes>
+void is_credit(const Request& request) {
+  EXPECT_EQ(as<Credit>(request).id, 7U);
+  EXPECT_EQ(as<Credit>(request).stream, stream);
+  EXPECT_EQ(as<Credit>(request).bytes, bytes);
+}
+
+template <int number, Target to>
+void is_signal(const Request& request) {
+  EXPECT_EQ(as<Signal>(request).id, 7U);
+  EXPECT_EQ(as<Signal>(request).number, number);
+  EXPECT_EQ(as<Signal>(request).to, to);
+}
+
+void is_stop_by_ladder(const Request& request) {
+  EXPECT_EQ(as<Stop>(request).id, 7U);
+  EXPECT_EQ(as<Stop>(request).ladder, (Ladder{{15, 500}, {9, 86400000}}));
+}
+
+// clang-format off
+const std::map<std::string, Check> kDown = {
+    {"hello", [](const Request& r) { EXPECT_EQ(as<Hello>(r).version, 1); }},
+    {"hello_other_version", [](const Request& r) { EXPECT_EQ(as<Hello>(r).version, 2); }},
+    {"start_least", is_least_start},
+    {"start_full", is_full_start},
+    {"start_lists_empty", is_start_of_empty_lists},
+    {"start_stdio_1", is_start_with<Stdin::kOpen, Output::kPipe, Output::kInherit>},
+    {"start_stdio_2", is_start_with<Stdin::kNull, Output::kInherit, Output::kNull>},
+    {"start_stdio_3", is_start_with<Stdin::kInherit, Output::kPipe, Output::kPipe>},
+    {"input", is_input<7, 3>},
+    {"input_empty", is_input<255, 0>},
+    {"input_large_id", is_input<kMaxId, 2>},
+    {"close_input", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).id, 7U); }},
+    {"credit_stdout", is_credit<Stream::kStdout, 65536>},
+    {"credit_stderr", is_credit<Stream::kStderr, kMaxCredit>},
+    {"signal_all", is_signal<15, Target::kAll>},
+    {"signal_leader", is_signal<64, Target::kLeader>},
+    {"stop_default", [](const Request& r) { EXPECT_EQ(as<Stop>(r).ladder, std::nullopt); }},
+    {"stop_ladder", is_stop_by_ladder},
+    {"stop_at_once", [](const Request& r) { EXPECT_EQ(as<Stop>(r).ladder, Ladder{}); }},
+    {"ping", [](const Request& r) { EXPECT_EQ(as<Ping>(r).number, 42U); }},
+    {"ping_large", [](const Request& r) { EXPECT_EQ(as<Ping>(r).number, 0x7fffffffffffffffU); }},
+    {"shutdown", [](const Request& r) { as<Shutdown>(r); }}};
+// clang-format on
+
+Ended quiet_end(Id id, bool exited, int code, std::string_view reason) {
+  Ended ended;
+  ended.id = id;
+  ended.exited = exited;
+  ended.code = code;
+  ended.reason = reason;
+  ended.wall_us = 1;
+  return ended;
+}
+
+Ended core_dump() {
+  auto ended = quiet_end(3, false, 11, "signal");
+  ended.core_dumped = true;
+  return ended;
+}
+
+std::string output(Id id, Stream stream, std::string_view payload) {
+  std::array<char, kOutputHeaderSize> header;
+  write_output_header(header, id, stream, static_cast<std::uint32_t>(payload.size()));
+  return std::string(header.data(), header.size()).append(payload);
+}
+
+HelloBack hello(std::string containment, std::string cgroup, std::vector<std::string> refused) {
+  return {"0.1.0",           {811, 90210},      {812, 90210}, std::move(containment),
+          std::move(cgroup), std::move(refused)};
+}
+
+const std::map<std::string, std::string> kUp = {
+    {"hello",
+     encode(hello("cgroup2", "/sys/fs/cgroup/unified/contained-812", {"clone3", "splice"}))},
+    {"hello_none", encode(hello("none", "", {}))},
+    {"started", encode(Started{1, 813})},
+    {"failed", encode(Failed{7, "exec", "enoent", "/no/such"})},
+    {"output_stdout", output(1, Stream::kStdout, "hi\n")},
+    {"output_stderr", output(kMaxId, Stream::kStderr, {"\0\xFF", 2})},
+    {"closed_stdout", encode(Closed{1, Stream::kStdout})},
+    {"closed_stderr", encode(Closed{1, Stream::kStderr})},
+    {"input_credit", encode(InputCredit{1, 65536})},
+    {"input_closed", encode(InputClosed{1, "epipe"})},
+    {"signaled_ok", encode(Signaled{1, ""})},
+    {"signaled_esrch", encode(Signaled{1, "esrch"})},
+    {"ended_exited", encode(Ended{1, true, 0, false, "exit", 0, 0, 1200, 300, 400, 2048, 3, 0})},
+    {"ended_signaled", encode(Ended{2, false, 9, false, "timeout", 2, 1, 5000000, 4000000, 900000,
+                                    70000, 1ULL << 40, 12})},
+    {"ended_core", encode(core_dump())},
+    {"ended_stopped", encode(quiet_end(4, false, 15, "stopped"))},
+    {"ended_output_limit", encode(quiet_end(5, true, 255, "output_limit"))},
+    {"refused", encode(Refused{7, "start", "id_in_use"})},
+    {"refused_unread", encode(Refused{0, "", "bad_request"})},
+    {"pong", encode(Pong{42})},
+    {"vm_signal", encode(VmSignal{15})}};
+
+// A refused request is called <reason>.<what is wrong>.
+void check_refused(const GoldenFrame& frame, const Request& request) {
+  const auto& unusable = as<Unusable>(request);
+  EXPECT_EQ(unusable.reason, frame.name.substr(0, frame.name.find('.')));
+  const bool named = frame.term.starts_with("{" + unusable.request + ",");
+  EXPECT_TRUE(unusable.request.empty() || named) << unusable.request;
+}
+
+void check_down(const GoldenFrame& frame) {
+  const auto decoded = decode(frame.bytes);
+  ASSERT_TRUE(decoded.ok());
+  const auto& request = decoded.value();
+  if (frame.name.find('.') != std::string::npos) return check_refused(frame, request);
+  const auto check = kDown.find(frame.name);
+  ASSERT_NE(check, kDown.end()) << "no check for this line";
+  check->second(request);
+}
+
+void check_up(const GoldenFrame& frame) {
+  const auto expected = kUp.find(frame.name);
+  ASSERT_NE(expected, kUp.end()) << "no event for this line";
+  EXPECT_EQ(to_hex(expected->second).substr(2 * kLengthSize), to_hex(frame.bytes));
+}
+
+TEST(GoldenFrames, MeanTheSameToBothLanguages) {
+  for (const auto& frame : golden_frames()) {
+    SCOPED_TRACE(frame.name);
+    frame.down ? check_down(frame) : check_up(frame);
+  }
+}
+
+// Else a line dropped from the file would be a check that nobody misses.
+TEST(GoldenFrames, AreAllThere) {
+  std::set<std::string> names;
+  for (const auto& frame : golden_frames())
+    names.insert((frame.down ? "down " : "up ") + frame.name);
+  for (const auto& [name, check] : kDown) EXPECT_TRUE(names.contains("down " + name)) << name;
+  for (const auto& [name, bytes] : kUp) EXPECT_TRUE(names.contains("up " + name)) << name;
+  for (const auto* reason : {"bad_request", "bad_spec", "bad_id", "bad_credit"}) {
+    const auto first = names.lower_bound(fmt::format("down {}.", reason));
+    EXPECT_TRUE(first != names.end() && first->starts_with(fmt::format("down {}.", reason)));
+  }
+}
+
+}  // namespace
+}  // namespace contained::protocol
