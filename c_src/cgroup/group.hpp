@@ -1,0 +1,88 @@
+// One v2 control group, held by its directory descriptor.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace contained::cgroup {
+
+struct CpuTime {
+  std::uint64_t user_us = 0;
+  std::uint64_t system_us = 0;
+};
+
+/// Parses cpu.stat; unknown keys are ignored, absent ones are 0.
+CpuTime parse_cpu_stat(std::string_view text);
+
+/// Parses the line "populated N" of cgroup.events; EINVAL without one.
+Result<bool> parse_populated(std::string_view text);
+
+/// Reads cgroup.events anew through the descriptor of Group::open_events(); false when it is gone.
+Result<bool> read_populated(int events_fd);
+
+/// Names allowed for groups: [A-Za-z0-9_.-]{1,64}, no leading dot, none that cgroupfs uses or may
+/// use for its files ("tasks", "memory.high", anything after a controller's name and a dot).
+bool valid_name(std::string_view name);
+
+class Group {
+ public:
+  Group() = default;
+
+  /// Makes |name| below |parent_fd| and opens it. |name| must be valid_name(). EEXIST is an error.
+  static Result<Group> create(int parent_fd, std::string name);
+
+  /// Opens an existing one. |parent_fd| must outlive it in both cases: remove() needs it.
+  static Result<Group> open(int parent_fd, std::string name);
+
+  bool valid() const { return dir_.valid(); }
+  int fd() const { return dir_.get(); }  ///< for CLONE_INTO_CGROUP
+  const std::string& name() const { return name_; }
+
+  /// Writes cgroup.kill: SIGKILL to every process in it and below, also frozen and stopped ones.
+  /// A group that is gone is success. Callers loop until !populated(): kernels 5.14 to 6.13 can
+  /// miss a racing fork once. Where there is no cgroup.kill, SIGKILLs members until none is new.
+  Status kill();
+
+  /// What kill() does without cgroup.kill: freezes the group, SIGKILLs each member by pidfd after a
+  /// second look at its membership until none is new (at most kKillRounds looks), and thaws.
+  Status kill_each();
+  static constexpr int kKillRounds = 64;
+
+  /// Whether any live process is in it or below; false for a group that is gone.
+  Result<bool> populated() const;
+
+  /// cgroup.events opened for reading: poll(2) for POLLPRI, then read_populated(). Only a read of
+  /// this very descriptor takes the POLLPRI back, and a new one has it pending.
+  Result<UniqueFd> open_events() const;
+
+  /// Pids of the members, sub-groups included (see walk.hpp): sorted, each once; empty when gone.
+  std::vector<pid_t> processes() const;
+
+  /// Whether |pid| is a member (of it or a sub-group), by /proc/<pid>/cgroup; so is a zombie that
+  /// was one. Our own path in that form is read once and kept: a v2 group cannot be renamed.
+  bool contains(pid_t pid) const;
+
+  Result<CpuTime> cpu_time() const;
+
+  /// rmdir(2), sub-groups first. True when it is gone (also by another's hand); false while it is
+  /// populated or has more sub-groups than one call removes: call again. Other failures are errors.
+  Result<bool> remove();
+
+ private:
+  Group(int parent_fd, std::string name, UniqueFd dir);
+  Status find_shown() const;
+
+  int parent_fd_ = -1;
+  std::string name_;
+  UniqueFd dir_;               // O_PATH: all that CLONE_INTO_CGROUP and the *at calls need
+  mutable std::string shown_;  // shown_path() of it, empty until asked for
+};
+
+}  // namespace contained::cgroup

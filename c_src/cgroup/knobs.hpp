@@ -1,0 +1,13 @@
+// The files of a v2 group that we touch, see cgroup-v2.rst "Core Interface Files".
+#pragma once
+
+namespace contained::cgroup {
+
+inline constexpr char kProcs[] = "cgroup.procs";
+inline constexpr char kThreads[] = "cgroup.threads";
+inline constexpr char kEvents[] = "cgroup.events";  ///< absent in the root of the hierarchy
+inline constexpr char kKill[] = "cgroup.kill";      ///< since Linux 5.14
+inline constexpr char kFreeze[] = "cgroup.freeze";  ///< since Linux 5.2
+inline constexpr char kCpuStat[] = "cpu.stat";      ///< also without the cpu controller
+
+}  // namespace contained::cgroup

@@ -1,0 +1,168 @@
+#include "cgroup/tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+
+#include "base/file.hpp"
+#include "base/linux.hpp"
+#include "base/proc.hpp"
+
+namespace contained::cgroup {
+namespace {
+
+constexpr std::string_view kPrefix = "contained-";
+
+bool is_gone(int code) { return code == ENOENT || code == ENODEV; }
+
+template <class Number>
+const char* parse_number(const char* at, const char* end, Number& number) {
+  const auto parsed = std::from_chars(at, end, number);
+  return parsed.ec == std::errc() ? parsed.ptr : end;
+}
+
+Result<UniqueFd> open_base(const std::string& base) {
+  return open_at(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, Stage::kCgroup);
+}
+
+Result<Group> open_or_create(int parent_fd, const std::string& name) {
+  auto group = Group::create(parent_fd, name);
+  return !group && group.error().code == EEXIST ? Group::open(parent_fd, name) : std::move(group);
+}
+
+Result<bool> sweep_once(int base_fd, const std::string& name) {
+  auto group = Group::open(base_fd, name);
+  if (!group && is_gone(group.error().code)) return true;
+  if (!group) return group.error();
+  const auto killed = group->kill();
+  if (!killed) return killed.error();
+  return group->remove();
+}
+
+// A zombie is dead only when its last thread is: until then its pidfd is not readable.
+bool is_zombie_dead(pid_t pid) {
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  if (!pidfd) return false;
+  pollfd poll{pidfd.get(), POLLIN, 0};
+  return ::poll(&poll, 1, 0) == 1;
+}
+
+bool is_dead(const Owner& owner) {
+  const auto stat = read_proc_stat(owner.pid);
+  if (!stat) {
+    // A /proc mounted with hidepid= hides processes that signals still find.
+    return ::kill(owner.pid, 0) != 0 && errno == ESRCH;
+  }
+  if (stat->start_time != owner.start_time) return true;
+  return stat->state == 'Z' && is_zombie_dead(owner.pid);
+}
+
+// Whether /proc shows our own pid namespace: else its pids are not the ones in the names.
+bool is_proc_ours() {
+  std::array<char, 32> target;
+  const auto size = ::readlink("/proc/self", target.data(), target.size());
+  return size > 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) ==
+                         fmt::format_int(::getpid()).c_str();
+}
+
+bool is_stale(int base_fd, const char* name, std::uint64_t our_namespace) {
+  const auto owner = parse_tree_name(name);
+  if (!owner || owner->pid_namespace != our_namespace) return false;
+  struct stat info = {};
+  const bool ours = ::fstatat(base_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
+  return ours && is_dead(*owner);
+}
+
+}  // namespace
+
+std::string tree_name(const Owner& owner) {
+  return fmt::format("{}{}-{}-{}", kPrefix, owner.pid_namespace, owner.pid, owner.start_time);
+}
+
+std::optional<Owner> parse_tree_name(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  Owner owner;
+  const char* const end = name.data() + name.size();
+  const char* at = parse_number(name.data() + kPrefix.size(), end, owner.pid_namespace);
+  if (at != end) at = parse_number(at + 1, end, owner.pid);
+  if (at != end) parse_number(at + 1, end, owner.start_time);
+  // One text per owner: signs, leading zeros, other separators and tails end here.
+  if (owner.pid <= 0 || tree_name(owner) != name) return std::nullopt;
+  return owner;
+}
+
+Result<Tree> Tree::create(const std::string& base, const Owner& owner) {
+  auto dir = open_base(base);
+  if (!dir) return dir.error();
+  auto self = Group::create(dir->get(), tree_name(owner));
+  if (!self) return self.error();
+  Tree tree;
+  tree.path_ = fmt::format("{}/{}", base == "/" ? "" : base, self->name());
+  tree.base_ = std::move(*dir);
+  tree.self_ = std::move(*self);
+  return tree;
+}
+
+Result<Group> Tree::make_group(const std::string& group, const std::string& name) {
+  auto made = try_make(group, name);
+  if (made || !is_gone(made.error().code)) return made;
+  const auto restored = restore();
+  if (!restored) return restored.error();
+  return try_make(group, name);
+}
+
+Result<Group> Tree::try_make(const std::string& group, const std::string& name) {
+  auto parent = parents_.find(group);
+  if (parent == parents_.end()) {
+    auto made = open_or_create(self_.fd(), group);
+    if (!made) return made.error();
+    parent = parents_.emplace(group, std::move(*made)).first;
+  }
+  return Group::create(parent->second.fd(), name);
+}
+
+Status Tree::restore() {
+  for (auto& [group, parent] : parents_) retired_.push_back(std::move(parent));
+  parents_.clear();
+  auto self = open_or_create(base_.get(), self_.name());
+  if (!self) return self.error();
+  self_ = std::move(*self);
+  return Done{};
+}
+
+Result<bool> Tree::destroy() {
+  // By name, as a sweeper would: guardian and worker both hold the tree, and either may have made
+  // it again.
+  return sweep_once(base_.get(), self_.name());
+}
+
+std::vector<std::string> stale_trees(const std::string& base) {
+  std::vector<std::string> names;
+  const auto our_namespace = pid_namespace();
+  const auto dir = open_base(base);
+  if (!dir || our_namespace == 0 || !is_proc_ours()) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(base.c_str()), ::closedir);
+  if (!list) return names;
+  while (const dirent* entry = ::readdir(list.get())) {
+    if (is_stale(dir->get(), entry->d_name, our_namespace)) names.emplace_back(entry->d_name);
+  }
+  return names;
+}
+
+Result<bool> sweep(const std::string& base, const std::string& name) {
+  if (!parse_tree_name(name)) return Error{EINVAL, Stage::kCgroup, name};
+  const auto dir = open_base(base);
+  if (!dir) return dir.error();
+  return sweep_once(dir->get(), name);
+}
+
+}  // namespace contained::cgroup
