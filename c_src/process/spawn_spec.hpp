@@ -1,0 +1,29 @@
+// SpawnSpec: all that a child needs, prepared before the fork so that the child allocates nothing.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace contained::process {
+
+struct SpawnSpec {
+  std::string program;            ///< a path with a slash; execve(2) is given it as it is
+  std::vector<std::string> args;  ///< the whole argv
+  std::vector<std::string> env;   ///< the whole environment, "NAME=value"
+  std::optional<std::string> cd;  ///< default: ours
+
+  /// Descriptors that become 0, 1 and 2 in the child; not owned. The same one may stand twice.
+  std::array<int, 3> stdio = {0, 1, 2};
+
+  /// Directory of the v2 control group to start in; not owned. -1: stay in ours.
+  int cgroup_fd = -1;
+
+  /// Given back to the child; the worker raises its own. None: inherited.
+  std::optional<rlimit> open_files;
+};
+
+}  // namespace contained::process
