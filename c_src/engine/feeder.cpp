@@ -1,0 +1,74 @@
+#include "engine/feeder.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "protocol/message.hpp"
+
+namespace contained::engine {
+
+Feeder::Feeder(asio::io_context& io, UniqueFd pipe, FeederOwner& owner)
+    : pipe_(io, pipe.release()), owner_(&owner), window_(protocol::kInputWindow) {}
+
+bool Feeder::feed(std::string_view data) {
+  if (data.size() > window_.left()) return false;
+  if (closed_ || closing_) return true;  // The VM was told, or has itself said so: dropped.
+  window_.take(data.size());
+  const bool first = pending_.empty();
+  if (first) data.remove_prefix(write_some(data));
+  pending_.append(data);
+  if (first && !pending_.empty() && !closed_) wait();
+  return true;
+}
+
+void Feeder::close() {
+  closing_ = true;
+  if (pending_.empty()) {
+    closed_ = true;
+    pipe_.close();
+  }
+}
+
+void Feeder::detach() {
+  owner_ = nullptr;
+  closed_ = true;
+  pipe_.close();
+}
+
+std::size_t Feeder::write_some(std::string_view data) {
+  const auto count = ::write(pipe_.native_handle(), data.data(), data.size());
+  if (count < 0) {
+    if (errno != EAGAIN && errno != EINTR) fail(errno);
+    return 0;
+  }
+  const auto taken = static_cast<std::size_t>(count);
+  (void)window_.grant(taken);
+  owner_->on_fed(taken);
+  return taken;
+}
+
+void Feeder::write_pending() {
+  written_ += write_some(std::string_view(pending_).substr(written_));
+  if (closed_) return;
+  if (written_ < pending_.size()) return wait();
+  pending_ = {};
+  written_ = 0;
+  if (closing_) close();
+}
+
+void Feeder::wait() {
+  pipe_.async_wait(Descriptor::wait_write, [weak = weak_from_this()](const auto& error) {
+    const auto self = weak.lock();
+    if (!error && self && !self->closed_) self->write_pending();
+  });
+}
+
+void Feeder::fail(int code) {
+  closed_ = true;
+  pending_ = {};
+  pipe_.close();
+  owner_->on_input_closed(code);
+}
+
+}  // namespace contained::engine

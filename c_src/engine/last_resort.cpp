@@ -1,0 +1,38 @@
+#include "engine/last_resort.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/proc.hpp"
+#include "process/exit_status.hpp"
+
+namespace contained::engine {
+namespace {
+
+// Children of ours cannot be recycled pids before we have reaped them.
+bool kill_children() {
+  const auto children = children_of(::getpid());
+  for (const pid_t pid : children) ::kill(pid, SIGKILL);
+  while (process::reap_one().pid > 0) {
+  }
+  return children.empty();
+}
+
+}  // namespace
+
+bool kill_everything(cgroup::Tree& tree) {
+  constexpr int kPauseMs = 2;
+  constexpr int kMostRounds = 2500;
+  for (int round = 0; round < kMostRounds; ++round) {
+    const auto removed = tree.valid() ? tree.destroy() : Result<bool>(true);
+    // Killing the parents gives us the children: looked at after the groups.
+    const bool childless = kill_children();
+    if (childless && (!removed || *removed)) return true;
+    ::poll(nullptr, 0, kPauseMs);
+  }
+  return false;
+}
+
+}  // namespace contained::engine

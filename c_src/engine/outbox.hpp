@@ -1,0 +1,69 @@
+// Outbox: the one writer of the VM's pipe.
+//
+// A frame under way is finished before anything else. Control frames go first, but only between
+// frames and never past their own session's output, because output is taken from a command's pipe
+// only when nothing else waits. Commands with output take turns, one frame a turn.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "engine/asio.hpp"
+#include "engine/carrier.hpp"
+#include "protocol/message.hpp"
+
+namespace contained::engine {
+
+/// Something that may have output: a pump.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  /// Its turn: loads at most one frame into |carrier|. Returns the bytes loaded; 0 for none.
+  virtual std::size_t take_turn(Carrier& carrier) = 0;
+};
+
+class Outbox {
+ public:
+  /// Takes ownership of |vm| and makes it non-blocking. |on_broken| is called once when the VM no
+  /// longer reads; from then on everything is dropped.
+  Outbox(asio::io_context& io, UniqueFd vm, bool splice, std::function<void()> on_broken);
+
+  /// Queues a control frame.
+  void send(const protocol::Event& event);
+
+  /// Queues |source| for a turn.
+  void offer(std::shared_ptr<Source> source);
+
+  /// Nothing is queued or under way.
+  bool idle() const;
+  bool broken() const { return broken_; }
+  bool splices() const { return carrier_.splices(); }
+
+  /// Writes what can be written without waiting; for the last words before the end.
+  void flush();
+
+ private:
+  void schedule();
+  void turn();
+  bool push_all();
+  bool push_control();
+  void wait_writable();
+  void break_off();
+
+  asio::io_context& io_;
+  Descriptor vm_;
+  Carrier carrier_;
+  std::function<void()> on_broken_;
+  std::deque<std::string> control_;
+  std::size_t control_sent_ = 0;  ///< bytes of the first control frame already written
+  std::deque<std::shared_ptr<Source>> ready_;
+  bool scheduled_ = false;
+  bool waiting_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace contained::engine

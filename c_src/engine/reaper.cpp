@@ -1,0 +1,78 @@
+#include "engine/reaper.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "base/proc.hpp"
+#include "process/child.hpp"
+
+namespace contained::engine {
+
+sigset_t Reaper::signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : {SIGCHLD, SIGTERM, SIGHUP, SIGINT, kGuardianGone})
+    ::sigaddset(&set, number);
+  return set;
+}
+
+Reaper::Reaper(asio::io_context& io, std::function<void(int)> on_signal)
+    : signals_(io), on_signal_(std::move(on_signal)) {}
+
+Status Reaper::start() {
+  const auto set = signals();
+  const int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) return Error::last(Stage::kSignal, "signalfd");
+  signals_.assign(fd);
+  wait();
+  return Done{};
+}
+
+void Reaper::watch(pid_t pid, OnExit on_exit) { watched_[pid] = std::move(on_exit); }
+
+void Reaper::wait() {
+  signals_.async_wait(Descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    read_signals();
+    wait();
+  });
+}
+
+void Reaper::read_signals() {
+  std::array<signalfd_siginfo, 8> infos;
+  bool child = false;
+  for (;;) {
+    const auto count = ::read(signals_.native_handle(), infos.data(), sizeof infos);
+    if (count <= 0) break;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count) / sizeof infos[0]; ++i) {
+      const auto number = static_cast<int>(infos[i].ssi_signo);
+      if (number == SIGCHLD)
+        child = true;
+      else
+        on_signal_(number);
+    }
+  }
+  if (child) reap();
+}
+
+// One SIGCHLD may stand for many children.
+void Reaper::reap() {
+  for (auto reaped = process::reap_one(); reaped.pid > 0; reaped = process::reap_one()) {
+    const auto watched = watched_.extract(reaped.pid);
+    if (watched) watched.mapped()(reaped);
+  }
+}
+
+void Reaper::kill_strays(const cgroup::Tree& tree) const {
+  for (const pid_t pid : children_of(::getpid())) {
+    if (watched_.contains(pid) || tree.contains(pid)) continue;
+    (void)process::signal_foreign(pid, SIGKILL, [](pid_t candidate) {
+      const auto stat = read_proc_stat(candidate);
+      return stat && stat->ppid == ::getpid();
+    });
+  }
+}
+
+}  // namespace contained::engine

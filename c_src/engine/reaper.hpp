@@ -1,0 +1,50 @@
+// Reaper: the one place that reaps. Every child of the worker ends here: leaders, told to their
+// sessions, and orphans that the kernel gave to us as their subreaper.
+#pragma once
+
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <functional>
+#include <unordered_map>
+
+#include "base/result.hpp"
+#include "cgroup/tree.hpp"
+#include "engine/asio.hpp"
+#include "process/exit_status.hpp"
+
+namespace contained::engine {
+
+class Reaper {
+ public:
+  using OnExit = std::function<void(const process::Reaped&)>;
+
+  /// What the worker asks the kernel for when its parent, the guardian, dies (PR_SET_PDEATHSIG).
+  static constexpr int kGuardianGone = SIGUSR1;
+
+  /// SIGCHLD, SIGTERM, SIGHUP, SIGINT and kGuardianGone, to be blocked before anything is forked.
+  static sigset_t signals();
+
+  /// REQUIRES: signals() are blocked. |on_signal| is told of all but SIGCHLD.
+  Reaper(asio::io_context& io, std::function<void(int)> on_signal);
+
+  Status start();
+
+  /// |on_exit| is called once, when |pid| has been reaped.
+  void watch(pid_t pid, OnExit on_exit);
+
+  /// SIGKILLs the children that nobody watches and that are in none of |tree|'s groups: they have
+  /// left their group (a root payload can) and their parent has died.
+  void kill_strays(const cgroup::Tree& tree) const;
+
+ private:
+  void wait();
+  void read_signals();
+  void reap();
+
+  Descriptor signals_;
+  std::function<void(int)> on_signal_;
+  std::unordered_map<pid_t, OnExit> watched_;
+};
+
+}  // namespace contained::engine

@@ -1,0 +1,38 @@
+// The command line of contained_port.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace contained::port {
+
+struct Victim {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;  ///< as in proc_pid_stat(5), field 22
+  bool operator==(const Victim&) const = default;
+};
+
+struct Arguments {
+  enum class Mode : std::uint8_t { kServe, kKill, kVersion };
+  Mode mode = Mode::kServe;
+  std::string cgroup_base;
+  std::vector<Victim> victims;
+};
+
+inline constexpr char kUsage[] =
+    "usage: contained_port [--cgroup-base DIR]    started by the Erlang VM, protocol on fds 3 and "
+    "4\n"
+    "       contained_port --kill PID:START...    SIGKILL to these, if the start times still "
+    "match\n"
+    "       contained_port --version\n";
+
+/// |arguments| without the program's name. EINVAL, the offending word as subject.
+Result<Arguments> parse_arguments(std::span<char* const> arguments);
+
+}  // namespace contained::port

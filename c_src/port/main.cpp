@@ -1,0 +1,71 @@
+// contained_port: the program behind an Erlang port that owns every OS process started for the VM.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "base/proc.hpp"
+#include "engine/engine.hpp"
+#include "engine/guardian.hpp"
+#include "port/arguments.hpp"
+#include "process/child.hpp"
+
+namespace {
+
+using contained::port::Arguments;
+
+constexpr int kExitUsage = 64;
+
+// The descriptors that `nouse_stdio` gives to a port program, from now on not inherited.
+constexpr int kFromVm = 3;
+constexpr int kToVm = 4;
+
+int kill_victims(const std::vector<contained::port::Victim>& victims) {
+  int failures = 0;
+  for (const auto& victim : victims) {
+    const auto same = [&victim](pid_t pid) {
+      const auto stat = contained::read_proc_stat(pid);
+      return stat && stat->start_time == victim.start_time;
+    };
+    const auto killed = contained::process::signal_foreign(victim.pid, SIGKILL, same);
+    if (!killed && killed.error().code != ESRCH) ++failures;
+  }
+  return failures == 0 ? 0 : 1;
+}
+
+int serve(const Arguments& arguments) {
+  if (::fcntl(kFromVm, F_SETFD, FD_CLOEXEC) < 0 || ::fcntl(kToVm, F_SETFD, FD_CLOEXEC) < 0) {
+    fmt::print(stderr, "contained_port: fds 3 and 4 are not open; the Erlang VM starts this\n{}",
+               contained::port::kUsage);
+    return kExitUsage;
+  }
+  contained::engine::GuardianOptions options;
+  options.from_vm.reset(kFromVm);
+  options.to_vm.reset(kToVm);
+  options.cgroup_base = arguments.cgroup_base;
+  return contained::engine::run_guardian(std::move(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto arguments = contained::port::parse_arguments({argv + 1, argv + argc});
+  if (!arguments) {
+    fmt::print(stderr, "contained_port: unknown argument {}\n{}", arguments.error().subject,
+               contained::port::kUsage);
+    return kExitUsage;
+  }
+  switch (arguments.value().mode) {
+    case Arguments::Mode::kKill:
+      return kill_victims(arguments.value().victims);
+    case Arguments::Mode::kVersion:
+      fmt::print("contained_port {}\n", CONTAINED_VERSION);
+      return 0;
+    case Arguments::Mode::kServe:
+      break;
+  }
+  return serve(arguments.value());
+}
