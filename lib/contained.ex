@@ -1,0 +1,301 @@
+defmodule Contained do
+  @moduledoc """
+  Contained runs operating system processes from the BEAM and makes sure that none of them, and
+  none of their descendants, outlives its owner.
+
+      iex> Contained.cmd("echo", ["hello"])
+      {"hello\\n", 0}
+
+  A small native program, one for the whole VM, starts every command in a control group of its own.
+  When a command ends, times out or is no longer wanted, when the process that asked for it dies,
+  and when the VM itself is killed, everything in that group is killed: children that were put into
+  the background, that changed their session or ignore SIGTERM as well.
+
+  ## Who it is for
+
+    * *You use `System.cmd/3`* and want a timeout, an end of stdin, or no orphans: `cmd/3` and
+      `shell/2` take the same arguments and return the same values.
+    * *You talk to programs*: `run/3` keeps stdout and stderr apart and tells how a command
+      ended, `stream/3` reads its output lazily, `start/3` gives a handle to write to and to signal.
+    * *You keep programs running* beside your application: whatever happens to the owner, nothing
+      is left behind to hold a port or a lock.
+
+  ## Examples
+
+  What it returns is what `System.cmd/3` returns:
+
+      iex> Contained.cmd("printf", ["a\\nb\\n"], into: [], lines: 1024)
+      {["a", "b"], 0}
+
+      iex> Contained.shell("echo $GREETING | tr a-z A-Z", env: [{"GREETING", "hi"}])
+      {"HI\\n", 0}
+
+  Input has an end, so that programs which read to the end of it return. It may be an enumerable,
+  which is read only as fast as the command reads:
+
+      iex> Contained.cmd("sort", [], input: ["b\\n", "a\\n"])
+      {"a\\nb\\n", 0}
+
+      iex> Contained.cmd("wc", ["-l"], input: Stream.map(1..1000, &"\#{&1}\\n"))
+      {"1000\\n", 0}
+
+  A command that takes too long is dead, with all its descendants, before `cmd/3` returns:
+
+      iex> Contained.cmd("sh", ["-c", "echo begun; sleep 60 & wait"], timeout: 500)
+      {"begun\\n", :timeout}
+
+  Streams apart, and the whole truth about the end:
+
+      iex> {:ok, result} = Contained.run("sh", ["-c", "echo out; echo err >&2; exit 3"])
+      iex> {result.stdout, result.stderr, result.exit}
+      {"out\\n", "err\\n", {:exited, 3}}
+
+      iex> {:error, error} = Contained.run("no-such-program", [])
+      iex> {error.reason, error.stage}
+      {:enoent, :exec}
+
+  As much of the output as is wanted, then the command is killed:
+
+      iex> Contained.stream("yes", [], lines: 1024) |> Enum.take(2)
+      ["y", "y"]
+
+  ## Differences to `System.cmd/3`
+
+  | | `System.cmd/3` | `Contained.cmd/3` |
+  |---|---|---|
+  | the caller or the VM dies | the command runs on | the command and its descendants are killed |
+  | what a command leaves in the background | runs on | is killed when stdout is closed (see `:linger`) |
+  | a collectable raises | the command runs on, messages stay in the mailbox | both are gone before it is raised again |
+  | the caller traps exits | finds `{:EXIT, port, :normal}` | finds nothing |
+  | output faster than the caller | fills the mailbox | the command waits (see `:window`) |
+  | unusable `:cd`, a directory as command, a bad interpreter, no `#!`, too many arguments | `{"", errno}` | the POSIX reason is raised, as for a missing program |
+  | a null byte in an argument, `:arg0` or `:cd` | cuts it short | `ArgumentError` |
+  | an environment variable set to `""` | is removed | is empty |
+  | the child's signals | SIGPIPE and SIGFPE are ignored | all have their default |
+  | `BINDIR`, `ROOTDIR`, `EMU`, `PROGNAME`, the VM's entries in `PATH` | are inherited | are not |
+
+  Everything else is the same, also what one may not expect: stdin is an open and silent pipe, and
+  a process in the background that holds stdout is waited for.
+
+  > #### Processes that leave {: .warning}
+  >
+  > Only a process with the privileges to write to other control groups can leave the one it was
+  > started in. Do not run programs as root that you do not trust.
+  """
+
+  alias Contained.{Collector, Command, Error, Options, Result, Session}
+
+  @typedoc "An option of `cmd/3`."
+  @type cmd_option :: unquote(Options.typespec(:cmd))
+
+  @typedoc "An option of `shell/2`."
+  @type shell_option :: unquote(Options.typespec(:shell))
+
+  @typedoc "An option of `run/3`."
+  @type run_option :: unquote(Options.typespec(:run))
+
+  @typedoc "An option of `stream/3`."
+  @type stream_option :: unquote(Options.typespec(:stream))
+
+  @typedoc "An option of `start/3`."
+  @type start_option :: unquote(Options.typespec(:start))
+
+  @typedoc "An exit status as `System.cmd/3` gives it, or why there is none."
+  @type status :: non_neg_integer | :timeout | :output_limit | :launcher_down
+
+  @doc ~S"""
+       Runs `program` with `args` and returns its output and exit status, as `System.cmd/3` does.
+
+       It does not go through a shell: `args` reach the program as they are. A program given by a relative
+       name is looked for in the `PATH` of the VM, whatever `:cd` and `:env` say.
+
+       Returns `{collected, status}`. The status of a command killed by a signal is 128 plus the number
+       of the signal. A command that was cut short returns what it wrote until then:
+       `{collected, :timeout}`, `{collected, :output_limit}`, or `{collected, :launcher_down}` when its
+       launcher was killed. In each case it and all its descendants are dead.
+
+       ## Options
+
+       """ <>
+         Options.docs(:cmd) <>
+         ~S"""
+         ## Error reasons
+
+         Wrong arguments raise `ArgumentError`. A program that cannot be run raises the POSIX reason,
+         to be rescued as `ErlangError` or caught as an error:
+
+           * `:enoent` - there is no such program, interpreter or directory (`:cd`)
+           * `:eacces` - it is not executable, or a directory
+           * `:enoexec` - it is in no format the system can run, for example a script without `#!`
+           * `:e2big` - arguments and environment are too large
+           * `:enotdir`, `:eloop`, `:enametoolong`, `:enomem`, ... - as execve(2) says
+
+         When no launcher could run the command, `Contained.Error` is raised.
+
+         ## Examples
+
+             iex> Contained.cmd("sh", ["-c", "echo $0; exit 2"], arg0: "me")
+             {"me\n", 2}
+
+             iex> {_partial, status} = Contained.cmd("yes", [], max_output: 1_000)
+             iex> status
+             :output_limit
+
+         """
+  @spec cmd(binary, [binary], [cmd_option]) :: {Collectable.t(), status}
+  def cmd(program, args, opts \\ []) when is_binary(program) and is_list(args) do
+    case collect(Command.new(:cmd, program, args, opts)) do
+      {:ok, result} ->
+        {result.stdout, status(result)}
+
+      {:error, error} ->
+        :erlang.error(reason!(error), [program, args, opts], error_info: Error.info(error))
+    end
+  end
+
+  @doc ~S"""
+       Runs a line in the shell, `sh`, and returns its output and exit status, as `System.shell/2` does.
+
+       > #### Untrusted text {: .warning}
+       >
+       > Never build the line from text you do not trust: pass it as an argument to `cmd/3`, or in `:env`.
+
+       Returns and raises as `cmd/3`.
+
+       ## Options
+
+       """ <>
+         Options.docs(:shell) <>
+         ~S"""
+         ## Examples
+
+             iex> Contained.shell("echo one && echo two >&2", stderr_to_stdout: true)
+             {"one\ntwo\n", 0}
+
+         """
+  @spec shell(binary, [shell_option]) :: {Collectable.t(), status}
+  def shell(line, opts \\ []) when is_binary(line) do
+    case collect(Command.shell(line, opts)) do
+      {:ok, result} ->
+        {result.stdout, status(result)}
+
+      {:error, error} ->
+        :erlang.error(reason!(error), [line, opts], error_info: Error.info(error))
+    end
+  end
+
+  @doc ~S"""
+       Runs `program` with `args`, collects stdout and stderr apart, and tells how it ended.
+
+       Returns `{:ok, result}` with a `Contained.Result` for every command that was started, whatever its
+       end: a timeout is `{:ok, %Contained.Result{reason: :timeout}}` with the output until then.
+       Returns `{:error, error}` with a `Contained.Error` when it could not be started. Wrong arguments
+       raise `ArgumentError`.
+
+       Unlike in `cmd/3`, stdin is empty unless `:input` or `:stdin` is given.
+
+       ## Options
+
+       """ <>
+         Options.docs(:run) <>
+         ~S"""
+         ## Examples
+
+             iex> {:ok, result} = Contained.run("sh", ["-c", "kill -9 $$"])
+             iex> {result.reason, result.exit, result.status}
+             {:signal, {:signaled, 9, false}, 137}
+
+             iex> {:error, error} = Contained.run("ls", [], cd: "/nowhere")
+             iex> Exception.message(error)
+             "cannot change to the directory \"/nowhere\": no such file or directory (:enoent). Check the :cd option"
+
+         """
+  @spec run(binary, [binary], [run_option]) :: {:ok, Result.t()} | {:error, Error.t()}
+  def run(program, args, opts \\ []) when is_binary(program) and is_list(args) do
+    collect(Command.new(:run, program, args, opts))
+  end
+
+  @doc ~S"""
+       Returns a lazy enumerable of what `program` writes.
+
+       The command is started when the enumeration begins, in the process that enumerates, once for each
+       enumeration. It writes only as fast as it is read, and it is dead, with all its descendants, when the
+       enumeration ends, also early.
+
+       Elements are chunks of stdout, or lines with `:lines`; with `stderr: :capture` they are
+       `{:stdout, data}` and `{:stderr, data}`. A status other than 0, a timeout and the like raise
+       `Contained.Error` at the end, unless `yield_exit: true` asks for `{:exit, status}` as the last
+       element. A program that is not found raises `Contained.Error` at once.
+
+       ## Options
+
+       """ <>
+         Options.docs(:stream) <>
+         ~S"""
+         ## Examples
+
+             iex> Contained.stream("seq", ["3"], lines: 80) |> Enum.map(&String.to_integer/1)
+             [1, 2, 3]
+
+             iex> Contained.stream("sh", ["-c", "echo x; exit 7"], yield_exit: true) |> Enum.to_list()
+             ["x\n", {:exit, 7}]
+
+         """
+  @spec stream(binary, [binary], [stream_option]) :: Enumerable.t()
+  def stream(program, args, opts \\ []) when is_binary(program) and is_list(args) do
+    case prepare(Command.new(:stream, program, args, opts)) do
+      {:ok, command} -> Contained.Stream.new(command)
+      {:error, error} -> raise error
+    end
+  end
+
+  @doc ~S"""
+       Starts `program` with `args` and returns a handle, see `Contained.Process`.
+
+       The calling process is the owner: it reads the output, and when it dies the command is stopped.
+       Any process may write to the command, signal it or stop it.
+
+       ## Options
+
+       """ <>
+         Options.docs(:start) <>
+         ~S"""
+         ## Examples
+
+             iex> {:ok, process} = Contained.start("cat", [])
+             iex> :ok = Contained.Process.write(process, "hello")
+             iex> :ok = Contained.Process.close_stdin(process)
+             iex> {:ok, result} = Contained.Process.await(process)
+             iex> {result.stdout, result.status}
+             {"hello", 0}
+
+         """
+  @spec start(binary, [binary], [start_option]) ::
+          {:ok, Contained.Process.t()} | {:error, Error.t()}
+  def start(program, args, opts \\ []) when is_binary(program) and is_list(args) do
+    with {:ok, command} <- prepare(Command.new(:start, program, args, opts)) do
+      Session.open(command)
+    end
+  end
+
+  @doc """
+  Returns the version, the launchers with what they can do on this machine, and the running commands.
+  """
+  @spec info() :: map
+  def info, do: Contained.Info.info()
+
+  defp collect({:ok, command}), do: Collector.run(command)
+  defp collect({:error, error}), do: {:error, error}
+
+  defp prepare({:ok, command}), do: with(:ok <- Command.check(command), do: {:ok, command})
+  defp prepare({:error, error}), do: {:error, error}
+
+  @cut_short [:timeout, :output_limit, :launcher_down]
+
+  defp status(%Result{reason: reason}) when reason in @cut_short, do: reason
+  defp status(%Result{status: status}), do: status
+
+  # What concerns the launcher is no POSIX reason of the command.
+  defp reason!(%Error{stage: :launcher} = error), do: raise(error)
+  defp reason!(%Error{reason: reason}), do: reason
+end

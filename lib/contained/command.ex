@@ -1,0 +1,235 @@
+defmodule Contained.Command do
+  @moduledoc false
+  # One command as the caller asked for it: checked, looked up, ready for a launcher.
+  #
+  # Checks come in the order of `System.cmd/3`: program, arguments, lookup in PATH, options; an
+  # absolute path last, by `check/1`, when the collectables are open.
+
+  alias Contained.{Error, Executable, Options}
+
+  defstruct kind: :cmd,
+            spec: %{},
+            input: nil,
+            launcher: Contained.Launcher,
+            deadline: :infinity,
+            call: {"", [], []},
+            into: "",
+            stderr_into: nil,
+            lines: false,
+            yield_exit: false
+
+  @type kind :: :cmd | :shell | :run | :stream | :start
+  @type input :: nil | {:iodata, iodata} | {:enum, Enumerable.t()}
+
+  # `into` collects the output, `stderr_into` that of stderr when it has a collectable of its own.
+  @type t :: %__MODULE__{
+          kind: kind,
+          spec: map,
+          input: input,
+          launcher: GenServer.server() | :dedicated,
+          deadline: :infinity | non_neg_integer,
+          call: {binary, [binary], keyword},
+          into: Collectable.t(),
+          stderr_into: Collectable.t() | nil,
+          lines: boolean,
+          yield_exit: boolean
+        }
+
+  # What a caller waits beyond the timeout and the ladder before it gives the launcher up.
+  @margin 2_000
+  @default_ladder [{15, 500}]
+  # The longest that `receive ... after` takes.
+  @longest_wait 0xFFFFFFFF
+
+  @doc "Prepares `program` with `args`; raises `ArgumentError` for what no machine could run."
+  @spec new(kind, binary, [binary], keyword) :: {:ok, t} | {:error, Error.t()}
+  def new(kind, program, args, opts) do
+    check_program!(kind, program)
+    Enum.each(args, &check_argument!(kind, &1))
+
+    case Executable.find(program) do
+      {:ok, path} -> build(kind, path, args, Options.parse!(kind, opts), {program, args, opts})
+      :error -> {:error, error(:enoent, :exec, program)}
+    end
+  end
+
+  @doc "Prepares a line for the shell."
+  @spec shell(binary, keyword) :: {:ok, t} | {:error, Error.t()}
+  def shell(line, opts) do
+    check_program!(:shell, line)
+    args = ["-c", "(" <> body(line) <> "\n)"]
+    build(:shell, shell_path(), args, Options.parse!(:shell, opts), {line, [], opts})
+  end
+
+  # As System.shell/2: the first in PATH. It names itself by that path in its messages.
+  defp shell_path do
+    case Executable.find("sh") do
+      {:ok, path} -> path
+      :error -> "/bin/sh"
+    end
+  end
+
+  # A shell refuses an empty list; System.shell/2 (since Elixir 1.17) takes it for success.
+  defp body(line), do: if(String.trim(line) == "", do: ":", else: line)
+
+  @doc "Whether a program that was named by an absolute path can be run."
+  @spec check(t) :: :ok | {:error, Error.t()}
+  def check(
+        %__MODULE__{call: {<<?/, _::binary>>, _args, _opts}, spec: %{program: path}} = command
+      )
+      when command.kind != :shell do
+    with {:error, reason} <- Executable.check(path), do: {:error, error(reason, :exec, path)}
+  end
+
+  def check(_command), do: :ok
+
+  defp check_program!(kind, program) do
+    if :binary.match(program, "\0") != :nomatch do
+      raise ArgumentError,
+            "cannot execute #{function(kind)} for program with null byte, got: #{inspect(program)}"
+    end
+  end
+
+  defp check_argument!(kind, arg) when is_binary(arg) do
+    if :binary.match(arg, "\0") != :nomatch do
+      raise ArgumentError,
+            "cannot execute #{function(kind)} with a null byte in an argument, got: #{quoted(arg)}"
+    end
+  end
+
+  defp check_argument!(kind, _other) do
+    raise ArgumentError, "all arguments for #{function(kind)} must be binaries"
+  end
+
+  # Otherwise a null byte makes bytes of a string.
+  defp quoted(text), do: inspect(text, binaries: :as_strings)
+
+  defp function(:shell), do: "Contained.shell/2"
+  defp function(kind), do: "Contained.#{kind}/3"
+
+  defp build(_kind, _path, _args, %{cd: ""}, _call), do: {:error, error(:enoent, :chdir, "")}
+
+  defp build(kind, path, args, options, call) do
+    refuse_conflicts!(options)
+
+    command = %__MODULE__{
+      kind: kind,
+      spec: spec(kind, path, args, options),
+      input: options[:input],
+      deadline: deadline(options),
+      call: call,
+      lines: Map.has_key?(options, :lines),
+      yield_exit: Map.get(options, :yield_exit, false)
+    }
+
+    {:ok, command |> put_launcher(options) |> put_collectables(options)}
+  end
+
+  defp error(reason, stage, subject), do: %Error{reason: reason, stage: stage, subject: subject}
+
+  defp put_launcher(command, %{launcher: launcher}), do: %{command | launcher: launcher}
+  defp put_launcher(command, _options), do: command
+
+  defp put_collectables(command, options) do
+    %{command | into: Map.get(options, :into, ""), stderr_into: stderr_into(command, options)}
+  end
+
+  # Only run/3 collects stderr apart; elsewhere what is captured goes into `into`.
+  defp stderr_into(%{kind: :run}, %{stderr: {:into, collectable}}), do: collectable
+  defp stderr_into(%{kind: :run, spec: %{stderr: :pipe}}, _options), do: ""
+  defp stderr_into(_command, _options), do: nil
+
+  # An option that would be ignored beside another is refused.
+  @conflicts [
+    {{:stderr_to_stdout, true}, {:use_stdio, false}},
+    {{:capture_stderr_only, true}, {:use_stdio, false}},
+    {{:input, :any}, {:use_stdio, false}},
+    {{:stdin, :any}, {:use_stdio, false}},
+    {{:stderr, :any}, {:use_stdio, false}},
+    {{:close_stdin, true}, {:use_stdio, false}},
+    {{:input, :any}, {:stdin, :any}},
+    {{:input, :any}, {:close_stdin, true}},
+    {{:stdin, :any}, {:close_stdin, true}},
+    {{:stderr, :any}, {:stderr_to_stdout, true}},
+    {{:stderr, :any}, {:capture_stderr_only, true}}
+  ]
+
+  defp refuse_conflicts!(options) when map_size(options) < 2, do: :ok
+
+  defp refuse_conflicts!(options) do
+    for {one, other} <- @conflicts, set?(options, one), set?(options, other) do
+      raise ArgumentError, "cannot use #{describe(options, one)} and #{describe(options, other)}"
+    end
+  end
+
+  defp set?(options, {key, :any}), do: Map.has_key?(options, key)
+  defp set?(options, {key, value}), do: match?(%{^key => ^value}, options)
+
+  defp describe(_options, {:input, :any}), do: inspect("input")
+  defp describe(options, {key, _value}), do: inspect("#{key}: #{inspect(options[key])}")
+
+  defp spec(kind, path, args, options) do
+    %{program: path, args: [Map.get(options, :arg0, path) | args]}
+    |> Map.merge(Map.take(options, [:env, :clear_env, :window, :timeout, :max_output]))
+    |> Map.merge(Map.take(options, [:signal_to, :linger]))
+    |> Map.merge(streams(kind, options))
+    |> put_directory(options)
+    |> put_ladder(ladder(options))
+  end
+
+  defp put_directory(spec, options) do
+    case directory(options) do
+      nil -> spec
+      directory -> Map.put(spec, :cd, directory)
+    end
+  end
+
+  defp directory(%{cd: path}), do: Executable.absolute(path)
+  defp directory(_options), do: Executable.cwd()
+
+  defp streams(_kind, %{use_stdio: false}),
+    do: %{stdin: :inherit, stdout: :inherit, stderr: :inherit}
+
+  defp streams(kind, options) do
+    %{stdin: stdin(kind, options), stdout: stdout(options), stderr: stderr(kind, options)}
+  end
+
+  defp stdin(_kind, %{input: _input}), do: :pipe
+  defp stdin(_kind, %{stdin: stdin}), do: stdin
+  defp stdin(_kind, %{close_stdin: true}), do: :null
+  defp stdin(:run, _options), do: :null
+  defp stdin(:start, _options), do: :pipe
+  defp stdin(_kind, _options), do: :open
+
+  defp stdout(%{capture_stderr_only: true}), do: :null
+  defp stdout(_options), do: :pipe
+
+  # As in MuonTrap, capture_stderr_only wins over stderr_to_stdout.
+  defp stderr(_kind, %{capture_stderr_only: true}), do: :pipe
+  defp stderr(_kind, %{stderr_to_stdout: true}), do: :stdout
+  defp stderr(_kind, %{stderr: :discard}), do: :null
+  defp stderr(_kind, %{stderr: :capture}), do: :pipe
+  defp stderr(_kind, %{stderr: {:into, _collectable}}), do: :pipe
+  defp stderr(_kind, %{stderr: stderr}), do: stderr
+  defp stderr(:run, _options), do: :pipe
+  defp stderr(_kind, _options), do: :inherit
+
+  defp put_ladder(spec, @default_ladder), do: spec
+  defp put_ladder(spec, ladder), do: Map.put(spec, :stop, ladder)
+
+  # `:stop_signal` is a ladder already; a rung without a time of its own waits :delay_to_sigkill.
+  defp ladder(options) do
+    delay = Map.get(options, :delay_to_sigkill, 500)
+
+    for rung <- Map.get(options, :stop_signal, [15]) do
+      if is_integer(rung), do: {rung, delay}, else: rung
+    end
+  end
+
+  defp deadline(%{timeout: timeout} = options) do
+    graces = options |> ladder() |> Enum.map(&elem(&1, 1)) |> Enum.sum()
+    min(timeout + graces + @margin, @longest_wait)
+  end
+
+  defp deadline(_options), do: :infinity
+end

@@ -1,0 +1,422 @@
+defmodule Contained.Launcher do
+  @moduledoc """
+  Owns one port program, and with it every command started through it.
+
+  The application starts one launcher under this module's name, which all commands use unless told
+  otherwise. Its port program is started with the first command. More launchers may stand in
+  a supervision tree, each with a port program and a tree of control groups of its own:
+
+      children = [
+        {Contained.Launcher, name: MyApp.Launcher},
+        {MyApp.Encoder, launcher: MyApp.Launcher}
+      ]
+
+  ## Options
+
+    * `:name` - under which the launcher is registered, as for `GenServer.start_link/3`
+    * `:cgroup_base` - path of the control group directory below which commands get their groups;
+      by default the port program looks for one
+    * `:heartbeat` - milliseconds between two looks whether the port program still answers, while
+      commands run. Defaults to 500; a program that is silent for five of them is killed
+
+  The default launcher takes them from the application environment:
+
+      config :contained, :launcher, cgroup_base: "/sys/fs/cgroup/my.slice"
+
+  ## Life and death
+
+  A launcher outlives its port program. When the program dies, its commands die with it, whoever
+  waits for one is told `:launcher_down` at once, and the program is started again: first
+  immediately, then after 50 ms, doubling to 2 s. A command that comes meanwhile waits for that. A
+  program that hangs is recognised within three seconds and killed.
+
+  When the launcher is shut down by its supervisor, each command is stopped by its own ladder (see
+  `:stop_signal` in `Contained.start/3`) before the launcher ends. Its child specification allows
+  30 seconds for that; give more, by `Supervisor.child_spec/2`, where ladders are longer:
+
+      Supervisor.child_spec({Contained.Launcher, name: MyApp.Launcher}, shutdown: 120_000)
+
+  When the launcher itself is killed, or the whole VM, the port program stops the commands in the
+  same way.
+  """
+
+  use GenServer
+
+  alias Contained.{Info, Protocol}
+  alias Contained.Launcher.{Backoff, Heartbeat, Link, Sessions}
+
+  @heartbeat 500
+  @shutdown 30_000
+  # For the port program to clean up after the last command, or after the worker's end.
+  @patience 1_000
+
+  defstruct [:name, :link, :interval, :tick, :retry, :lifetime] ++
+              [stopping?: false, relayed?: false, vm_signals: 0] ++
+              [sessions: Sessions.new(), beat: Heartbeat.new(), backoff: Backoff.new()]
+
+  @type option ::
+          {:name, GenServer.name()}
+          | {:cgroup_base, Path.t()}
+          | {:heartbeat, pos_integer}
+
+  @doc "Starts a launcher. It cannot fail for want of a port program: commands say so."
+  @spec start_link([option]) :: GenServer.on_start()
+  def start_link(opts \\ []) do
+    Enum.each(opts, &validate!/1)
+
+    GenServer.start_link(
+      __MODULE__,
+      opts,
+      [spawn_opt: spawn_opts()] ++ Keyword.take(opts, [:name])
+    )
+  end
+
+  @doc "A child specification with the options of `start_link/1`."
+  @spec child_spec([option]) :: Supervisor.child_spec()
+  def child_spec(opts) do
+    id = Keyword.get(opts, :name, __MODULE__)
+    %{id: id, start: {__MODULE__, :start_link, [opts]}, shutdown: @shutdown}
+  end
+
+  defp validate!({:name, _}), do: :ok
+  defp validate!({:cgroup_base, path}) when is_binary(path), do: :ok
+  defp validate!({:heartbeat, ms}) when is_integer(ms) and ms > 0, do: :ok
+
+  defp validate!({key, value}) do
+    raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)}"
+  end
+
+  defp validate!(other), do: raise(ArgumentError, "invalid option #{inspect(other)}")
+
+  # Frames pass through; the heap must not keep them for long.
+  defp spawn_opts, do: [fullsweep_after: 10]
+
+  # The process that runs a command's session. Without a default launcher (Mix tasks, scripts)
+  # and for `:dedicated` it is one for that command alone, which ends with it or with the caller.
+  @doc false
+  @spec find(GenServer.server() | :dedicated) ::
+          {:ok, pid | {atom, node}} | {:error, :noproc}
+  def find(:dedicated), do: GenServer.start(__MODULE__, [owner: self()], spawn_opt: spawn_opts())
+
+  def find(server) do
+    case GenServer.whereis(server) do
+      nil when server == __MODULE__ -> find(:dedicated)
+      nil -> {:error, :noproc}
+      found -> {:ok, found}
+    end
+  end
+
+  ## Callbacks
+
+  @impl true
+  def init(opts) do
+    Process.flag(:trap_exit, true)
+    Info.register(opts[:name])
+
+    {:ok,
+     %__MODULE__{
+       name: opts[:name],
+       link: opts |> arguments() |> Link.new(),
+       interval: Keyword.get(opts, :heartbeat, @heartbeat),
+       lifetime: lifetime(opts[:owner])
+     }}
+  end
+
+  defp arguments(opts) do
+    case opts[:cgroup_base] do
+      nil -> []
+      path -> ["--cgroup-base", path]
+    end
+  end
+
+  defp lifetime(nil), do: :permanent
+
+  defp lifetime(owner) do
+    :erlang.monitor(:process, owner, tag: :caller_down)
+    :one_session
+  end
+
+  @impl true
+  def handle_call(:info, _from, state), do: {:reply, info(state), state}
+
+  @impl true
+  def handle_info(:tick, state) do
+    case tick(%{state | tick: nil}) do
+      %{tick: nil} = state -> {:noreply, state, :hibernate}
+      state -> {:noreply, state}
+    end
+  end
+
+  def handle_info(message, state) do
+    case handle(message, state) do
+      %{lifetime: :over} = state -> {:stop, :normal, state}
+      state -> {:noreply, state}
+    end
+  end
+
+  @impl true
+  def terminate(_reason, state) do
+    if Link.open?(state.link), do: shut_down(state), else: fail_all(state, :launcher_down)
+    Info.unregister()
+  end
+
+  ## The port program's messages
+
+  defp handle({port, {:data, frame}}, %{link: %{port: port}} = state) do
+    case Protocol.decode(frame) do
+      {:ok, {:output, id, number, data}} -> relay(state, id, number, data)
+      {:ok, event} -> state |> heard(:control) |> event(event)
+      :error -> kill(state)
+    end
+  end
+
+  defp handle({port, {:exit_status, _}}, %{link: %{port: port}} = state), do: down(state)
+  defp handle({:EXIT, port, _}, %{link: %{port: port}} = state), do: down(state)
+
+  ## Those of clients
+
+  defp handle({:contained, :start, ref, owner, spec}, state), do: start(state, ref, owner, spec)
+
+  defp handle({:contained, :credit, ref, stream, bytes}, state) do
+    perform(state, Sessions.credit(state.sessions, ref, stream, bytes))
+  end
+
+  defp handle({:contained, :write, ref, chunk, reply}, state) do
+    perform(state, Sessions.write(state.sessions, ref, chunk, reply))
+  end
+
+  defp handle({:contained, :close_input, ref}, state) do
+    perform(state, Sessions.close_input(state.sessions, ref))
+  end
+
+  defp handle({:contained, :signal, ref, number, target, reply}, state) do
+    perform(state, Sessions.signal(state.sessions, ref, number, target, reply))
+  end
+
+  defp handle({:contained, :stop, ref, ladder, reply}, state) do
+    perform(state, Sessions.stop(state.sessions, ref, ladder, reply))
+  end
+
+  defp handle({{:owner_down, id}, _monitor, :process, _pid, _reason}, state) do
+    perform(state, Sessions.owner_down(state.sessions, id))
+  end
+
+  ## And our own
+
+  defp handle({:caller_down, _monitor, :process, _pid, _reason}, state), do: end_if_idle(state)
+  defp handle(:flush, state), do: %{state | link: Link.flush(state.link)}
+  defp handle(:reopen, state), do: open(%{state | retry: nil})
+  defp handle(:tick, state), do: tick(%{state | tick: nil})
+
+  # Only while shutting down, when no GenServer loop is there to answer.
+  defp handle({:"$gen_call", from, :info}, state) do
+    GenServer.reply(from, info(state))
+    state
+  end
+
+  # What a closed port has left behind, and strangers' messages.
+  defp handle(_other, state), do: state
+
+  ## Sessions
+
+  defp start(%{stopping?: true} = state, ref, _owner, _spec) do
+    tell(ref, {:failed, :launcher, :eshutdown, describe(state)})
+    state
+  end
+
+  defp start(state, ref, owner, spec) do
+    {id, sessions} = Sessions.reserve(state.sessions)
+    monitor = :erlang.monitor(:process, owner, tag: {:owner_down, id})
+    sessions = Sessions.add(sessions, id, ref, {owner, monitor}, spec)
+    launch(ensure_open(%{state | sessions: sessions}), id, spec)
+  end
+
+  defp ensure_open(%{retry: nil} = state),
+    do: if(Link.open?(state.link), do: state, else: open(state))
+
+  defp ensure_open(state), do: state
+
+  # Nothing to launch when the port could not be opened: the session has failed already.
+  defp launch(state, id, spec) do
+    if Sessions.ref(state.sessions, id), do: launch_open(state, id, spec), else: state
+  end
+
+  defp launch_open(state, id, spec) do
+    frame = Protocol.start(id, Link.complete(state.link, spec))
+
+    if IO.iodata_length(frame) > Protocol.max_request() do
+      perform(state, Sessions.fail(state.sessions, id, {:failed, :exec, :e2big, spec.program}))
+    else
+      ensure_ticking(transmit(state, frame))
+    end
+  end
+
+  defp relay(state, id, number, data) do
+    case Sessions.ref(state.sessions, id) do
+      nil -> :ok
+      ref -> tell(ref, {:output, number, data})
+    end
+
+    heard(state, :output)
+  end
+
+  defp event(state, {:hello, version, info}) do
+    if version == Protocol.version(),
+      do: %{state | link: Link.greeted(state.link, info)},
+      else: kill(state)
+  end
+
+  defp event(state, {:pong, _number}), do: state
+  defp event(state, {:vm_signal, _}), do: %{state | vm_signals: state.vm_signals + 1}
+  defp event(state, event), do: perform(state, Sessions.event(state.sessions, event))
+
+  defp perform(state, {sessions, effects}) do
+    effects |> Enum.reduce(%{state | sessions: sessions}, &effect/2) |> end_if_idle()
+  end
+
+  defp effect({:frame, frame}, state), do: transmit(state, frame)
+
+  defp effect({:tell, ref, message}, state) do
+    tell(ref, message)
+    state
+  end
+
+  defp effect({:reply, ref, answer}, state) do
+    tell(ref, answer)
+    state
+  end
+
+  defp effect({:demonitor, monitor}, state) do
+    Process.demonitor(monitor, [:flush])
+    state
+  end
+
+  # To an alias: nothing happens when the client waits no longer.
+  defp tell(ref, message), do: send(ref, {ref, message})
+
+  defp transmit(state, frame), do: %{state | link: Link.transmit(state.link, frame)}
+
+  defp end_if_idle(%{lifetime: :one_session} = state) do
+    if Sessions.size(state.sessions) == 0, do: %{state | lifetime: :over}, else: state
+  end
+
+  defp end_if_idle(state), do: state
+
+  ## The port
+
+  defp open(state) do
+    case Link.open(state.link) do
+      {:ok, link} -> opened(%{state | link: link})
+      {:error, errno, subject} -> fail_all(state, {:failed, :launcher, errno, subject})
+    end
+  end
+
+  defp opened(state) do
+    %{state | beat: Heartbeat.new(), backoff: Backoff.opened(state.backoff, now())}
+  end
+
+  # The program is gone, with all that ran in it.
+  defp down(state) do
+    state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
+    if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
+  end
+
+  defp reopen(state) do
+    {delay, backoff} = Backoff.failed(state.backoff, now())
+    %{state | backoff: backoff, retry: Process.send_after(self(), :reopen, delay)}
+  end
+
+  defp fail_all(state, message), do: perform(state, Sessions.fail_all(state.sessions, message))
+
+  # It hangs, or talks nonsense.
+  defp kill(state) do
+    Link.kill(state.link)
+    down(state)
+  end
+
+  defp heard(state, kind) do
+    case Heartbeat.heard(state.beat, kind) do
+      beat when beat === state.beat -> state
+      beat -> %{state | beat: beat}
+    end
+  end
+
+  defp ensure_ticking(%{tick: nil} = state) do
+    %{state | beat: Heartbeat.new(), tick: Process.send_after(self(), :tick, state.interval)}
+  end
+
+  defp ensure_ticking(state), do: state
+
+  defp tick(state) do
+    cond do
+      Sessions.size(state.sessions) == 0 -> %{state | relayed?: false}
+      Link.open?(state.link) -> state |> collect_garbage() |> beat() |> tick_again()
+      true -> tick_again(state)
+    end
+  end
+
+  # After a while with output comes one without: let go of the frames.
+  defp collect_garbage(%{beat: %{heard: :output}} = state), do: %{state | relayed?: true}
+
+  defp collect_garbage(%{relayed?: true} = state) do
+    :erlang.garbage_collect()
+    %{state | relayed?: false}
+  end
+
+  defp collect_garbage(state), do: state
+
+  defp beat(state) do
+    case Heartbeat.tick(state.beat) do
+      {{:ping, number}, beat} -> transmit(%{state | beat: beat}, Protocol.ping(number))
+      {:wedged, beat} -> kill(%{state | beat: beat})
+      {_alive_or_wait, beat} -> %{state | beat: beat}
+    end
+  end
+
+  defp tick_again(state) do
+    %{state | tick: Process.send_after(self(), :tick, state.interval)}
+  end
+
+  ## The end
+
+  # What the commands still say reaches their callers meanwhile.
+  defp shut_down(state) do
+    state = transmit(%{state | stopping?: true}, Protocol.shutdown())
+    drain(state, now() + Sessions.longest_grace(state.sessions) + @patience)
+  end
+
+  defp drain(state, deadline) do
+    if Link.open?(state.link), do: drain_next(state, deadline), else: state
+  end
+
+  defp drain_next(state, deadline) do
+    receive do
+      message -> message |> handle(state) |> drain(deadline)
+    after
+      max(deadline - now(), 0) -> kill(state)
+    end
+  end
+
+  defp info(state) do
+    hello = state.link.hello || %{}
+
+    %{
+      name: state.name,
+      pid: self(),
+      os_pids:
+        hello |> Map.take([:guardian, :worker]) |> Map.new(fn {k, {pid, _}} -> {k, pid} end),
+      port_version: hello[:version],
+      containment: hello[:containment],
+      cgroup: hello[:cgroup],
+      refused: Map.get(hello, :refused, []),
+      sessions: Sessions.size(state.sessions),
+      vm_signals: state.vm_signals,
+      commands: Sessions.list(state.sessions)
+    }
+  end
+
+  defp describe(%{name: nil}), do: inspect(self())
+  defp describe(%{name: name}), do: inspect(name)
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

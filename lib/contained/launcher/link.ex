@@ -1,0 +1,131 @@
+defmodule Contained.Launcher.Link do
+  @moduledoc false
+  # The port program of one launcher, open or not: frames written to it wait here while it is not.
+
+  alias Contained.{Environment, Port, Protocol}
+
+  # After the worker was killed the guardian empties the control groups; then it has to go too.
+  @cleanup 200
+  @retry 5
+
+  defstruct [:args, :program, :port, :hello, :snapshot, unsent: :queue.new()]
+
+  @type t :: %__MODULE__{
+          args: [binary],
+          program: binary | nil,
+          port: port | nil,
+          hello: map | nil,
+          snapshot: term,
+          unsent: :queue.queue(iodata)
+        }
+
+  @spec new([binary]) :: t
+  def new(args), do: %__MODULE__{args: args}
+
+  @spec open?(t) :: boolean
+  def open?(link), do: link.port != nil
+
+  @doc "Opens the program, greets it and writes what has waited."
+  @spec open(t) :: {:ok, t} | {:error, errno :: atom, subject :: binary}
+  def open(link) do
+    with {:ok, program} <- Port.locate(), do: open(link, program, Environment.snapshot())
+  end
+
+  # The snapshot is older than the environment that the program gets, so nothing that changes in
+  # between is missed.
+  defp open(link, program, snapshot) do
+    case Port.open(program, link.args) do
+      {:ok, port} -> {:ok, greet(%{link | program: program, port: port, snapshot: snapshot})}
+      {:error, errno} -> {:error, errno, program}
+    end
+  end
+
+  defp greet(link) do
+    Port.command(link.port, Protocol.hello())
+    flush(link)
+  end
+
+  @doc "A specification with what has changed in the VM's environment since the program started."
+  @spec complete(t, map) :: map
+  def complete(_link, %{clear_env: true} = spec), do: spec
+
+  def complete(link, spec) do
+    case Environment.changes(link.snapshot) do
+      [] -> spec
+      changes -> Map.update(spec, :env, changes, &(changes ++ &1))
+    end
+  end
+
+  @spec transmit(t, iodata) :: t
+  def transmit(link, frame) do
+    idle? = :queue.is_empty(link.unsent)
+
+    if idle? and open?(link) and Port.command(link.port, frame) do
+      link
+    else
+      link = %{link | unsent: :queue.in(frame, link.unsent)}
+      if idle? and open?(link), do: later(link), else: link
+    end
+  end
+
+  @doc "Writes what has waited. Called again by the message `:flush` when the port takes no more."
+  @spec flush(t) :: t
+  def flush(link) do
+    if open?(link), do: flush_next(link, :queue.out(link.unsent)), else: link
+  end
+
+  defp flush_next(link, {:empty, _}), do: link
+
+  defp flush_next(link, {{:value, frame}, rest}) do
+    if Port.command(link.port, frame), do: flush(%{link | unsent: rest}), else: later(link)
+  end
+
+  defp later(link) do
+    Process.send_after(self(), :flush, @retry)
+    link
+  end
+
+  @doc "The program's answer to the greeting."
+  @spec greeted(t, map) :: t
+  def greeted(link, info), do: %{link | hello: info}
+
+  @doc """
+  Kills a program that does not answer: the worker first, so that its guardian can still empty the
+  control groups, then the guardian.
+  """
+  @spec kill(t) :: :ok
+  def kill(%{hello: %{guardian: guardian, worker: worker}} = link) do
+    Port.kill(link.program, [worker])
+    await_exit(link.port)
+    Port.kill(link.program, [guardian])
+    :ok
+  end
+
+  # It has not even said who it is: without its guardian the worker ends by itself.
+  def kill(%{port: port} = link) when port != nil do
+    with {:ok, guardian} <- Port.identity(port), do: Port.kill(link.program, [guardian])
+    :ok
+  end
+
+  def kill(_closed), do: :ok
+
+  defp await_exit(port) do
+    receive do
+      {^port, {:exit_status, _}} -> :ok
+    after
+      @cleanup -> :timeout
+    end
+  end
+
+  @doc "Closes what is left of the port; the messages of its owner's mailbox go with it."
+  @spec close(t) :: t
+  def close(%{port: nil} = link), do: reset(link)
+
+  def close(link) do
+    Port.close(link.port)
+    reset(link)
+  end
+
+  # The snapshot stays: commands that wait for the next program are compared with it.
+  defp reset(link), do: %{link | port: nil, hello: nil, unsent: :queue.new()}
+end

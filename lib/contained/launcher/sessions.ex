@@ -1,0 +1,266 @@
+defmodule Contained.Launcher.Sessions do
+  @moduledoc false
+  # The sessions of one port program, as a value. Requests of clients and events of the program go
+  # in; what comes out is the new value and a list of effects, in order:
+  #
+  #     {:frame, iodata}            to the port program
+  #     {:tell, reference, term}    to the session's client, tagged with its reference
+  #     {:reply, reference, term}   to whoever asked; an alias of theirs
+  #     {:demonitor, reference}     the owner need not be watched any longer
+
+  alias Contained.Launcher.Feed
+  alias Contained.Protocol
+
+  @max_id 0x7FFFFFFF
+
+  defmodule Entry do
+    @moduledoc false
+    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :feed] ++
+                [stops: [], signals: []]
+  end
+
+  defstruct entries: %{}, ids: %{}, next: 1
+
+  @type t :: %__MODULE__{
+          entries: %{Protocol.id() => struct},
+          ids: %{reference => Protocol.id()},
+          next: Protocol.id()
+        }
+  @type effect ::
+          {:frame, iodata}
+          | {:tell, reference, term}
+          | {:reply, reference, term}
+          | {:demonitor, reference}
+
+  @spec new() :: t
+  def new, do: %__MODULE__{}
+
+  @spec size(t) :: non_neg_integer
+  def size(sessions), do: map_size(sessions.entries)
+
+  @doc "The session's reference: where its output goes."
+  @spec ref(t, Protocol.id()) :: reference | nil
+  def ref(%{entries: entries}, id) do
+    case entries do
+      %{^id => entry} -> entry.ref
+      _ -> nil
+    end
+  end
+
+  @doc "An id that no living session has."
+  @spec reserve(t) :: {Protocol.id(), t}
+  def reserve(%{next: id} = sessions) when is_map_key(sessions.entries, id) do
+    reserve(%{sessions | next: following(id)})
+  end
+
+  def reserve(%{next: id} = sessions), do: {id, %{sessions | next: following(id)}}
+
+  defp following(@max_id), do: 1
+  defp following(id), do: id + 1
+
+  @doc "Adds the session that `spec` starts. `monitor` watches `owner`."
+  @spec add(t, Protocol.id(), reference, {pid, reference}, map) :: t
+  def add(sessions, id, ref, {owner, monitor}, spec) do
+    entry = %Entry{
+      ref: ref,
+      owner: owner,
+      monitor: monitor,
+      program: spec[:program],
+      since: System.os_time(:millisecond),
+      grace: grace(spec),
+      feed: if(spec[:stdin] == :pipe, do: Feed.new())
+    }
+
+    put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
+  end
+
+  defp grace(spec), do: grace_of(Map.get(spec, :stop, [{15, 500}]))
+
+  defp grace_of(ladder), do: ladder |> Enum.map(&elem(&1, 1)) |> Enum.sum()
+
+  @doc "Milliseconds that the longest stop ladder among the sessions takes."
+  @spec longest_grace(t) :: non_neg_integer
+  def longest_grace(sessions) do
+    Enum.reduce(sessions.entries, 0, fn {_id, entry}, longest -> max(entry.grace, longest) end)
+  end
+
+  ## Requests
+
+  @spec write(t, reference, binary, reference | nil) :: {t, [effect]}
+  def write(sessions, ref, chunk, reply) do
+    with_entry(sessions, ref, reply(reply, {:error, :closed}), fn id, entry ->
+      feed(sessions, id, entry, &Feed.write(&1, chunk, reply))
+    end)
+  end
+
+  @spec close_input(t, reference) :: {t, [effect]}
+  def close_input(sessions, ref) do
+    with_entry(sessions, ref, [], fn id, entry -> feed(sessions, id, entry, &Feed.close/1) end)
+  end
+
+  @spec credit(t, reference, Protocol.stream(), pos_integer) :: {t, [effect]}
+  def credit(sessions, ref, stream, bytes) do
+    with_entry(sessions, ref, [], fn id, _entry ->
+      {sessions, [{:frame, Protocol.credit(id, stream, bytes)}]}
+    end)
+  end
+
+  @spec signal(t, reference, integer, :all | :leader, reference) :: {t, [effect]}
+  def signal(sessions, ref, number, target, reply) do
+    with_entry(sessions, ref, reply(reply, {:error, :esrch}), fn id, entry ->
+      entry = %{entry | signals: entry.signals ++ [reply]}
+      {put(sessions, id, entry), [{:frame, Protocol.signal(id, number, target)}]}
+    end)
+  end
+
+  @spec stop(t, reference, :default | Protocol.ladder(), reference | nil) :: {t, [effect]}
+  def stop(sessions, ref, ladder, reply) do
+    with_entry(sessions, ref, reply(reply, :ok), fn id, entry ->
+      stops = if reply, do: [reply | entry.stops], else: entry.stops
+      entry = %{entry | stops: stops, grace: new_grace(entry, ladder)}
+      {put(sessions, id, entry), [{:frame, Protocol.stop(id, ladder)}]}
+    end)
+  end
+
+  defp new_grace(entry, :default), do: entry.grace
+  defp new_grace(_entry, ladder), do: grace_of(ladder)
+
+  @doc "The owner has died: the command is stopped by its own ladder."
+  @spec owner_down(t, Protocol.id()) :: {t, [effect]}
+  def owner_down(sessions, id) when is_map_key(sessions.entries, id) do
+    {sessions, [{:frame, Protocol.stop(id, :default)}]}
+  end
+
+  def owner_down(sessions, _id), do: {sessions, []}
+
+  ## Events
+
+  @doc "An event of the port program, `output` excepted: see `ref/2`."
+  @spec event(t, Protocol.event()) :: {t, [effect]}
+  def event(sessions, event) do
+    id = elem(event, 1)
+
+    case sessions.entries do
+      %{^id => entry} -> event(sessions, id, entry, event)
+      _ -> {sessions, []}
+    end
+  end
+
+  defp event(sessions, id, entry, {:started, _, os_pid}) do
+    {put(sessions, id, %{entry | os_pid: os_pid}), [tell(entry, {:started, os_pid})]}
+  end
+
+  defp event(sessions, id, entry, {:failed, _, stage, errno, subject}) do
+    finish(sessions, id, entry, {:failed, stage, errno, subject})
+  end
+
+  defp event(sessions, _id, entry, {:closed, _, stream}) do
+    {sessions, [tell(entry, {:closed, stream})]}
+  end
+
+  defp event(sessions, id, entry, {:input_credit, _, bytes}) do
+    feed(sessions, id, entry, &Feed.credit(&1, bytes))
+  end
+
+  defp event(sessions, id, entry, {:input_closed, _, errno}) do
+    feed(sessions, id, entry, &Feed.broken(&1, errno))
+  end
+
+  defp event(sessions, id, entry, {:signaled, _, answer}), do: answer(sessions, id, entry, answer)
+
+  defp event(sessions, id, entry, {:ended, _, map}) do
+    finish(sessions, id, entry, {:ended, map})
+  end
+
+  # A refused start is the session's only event. Of the others a refused signal has somebody
+  # waiting; a refused stop means that the end is on its way.
+  defp event(sessions, id, entry, {:refused, _, :start, :shutting_down}) do
+    finish(sessions, id, entry, {:failed, :launcher, :eshutdown, "shutting down"})
+  end
+
+  defp event(sessions, id, entry, {:refused, _, :start, reason}) do
+    finish(sessions, id, entry, {:failed, :option, :einval, Atom.to_string(reason)})
+  end
+
+  defp event(sessions, id, entry, {:refused, _, :signal, _}) do
+    answer(sessions, id, entry, :einval)
+  end
+
+  defp event(sessions, _id, _entry, _event), do: {sessions, []}
+
+  # Answers come in the order of the signals.
+  defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
+
+  defp answer(sessions, id, %{signals: [reply | rest]} = entry, answer) do
+    {put(sessions, id, %{entry | signals: rest}), reply(reply, to_result(answer))}
+  end
+
+  defp to_result(:ok), do: :ok
+  defp to_result(errno), do: {:error, errno}
+
+  @doc "One session is over without the port program's saying so."
+  @spec fail(t, Protocol.id(), term) :: {t, [effect]}
+  def fail(sessions, id, message) do
+    finish(sessions, id, Map.fetch!(sessions.entries, id), message)
+  end
+
+  @doc "The port program is gone: every session is told `message`."
+  @spec fail_all(t, term) :: {t, [effect]}
+  def fail_all(sessions, message) do
+    effects =
+      Enum.flat_map(sessions.entries, fn {id, entry} ->
+        {_, effects} = finish(sessions, id, entry, message)
+        effects
+      end)
+
+    {%__MODULE__{next: sessions.next}, effects}
+  end
+
+  @doc "What is running, for people."
+  @spec list(t) :: [map]
+  def list(sessions) do
+    for {_id, entry} <- sessions.entries do
+      since = DateTime.from_unix!(entry.since, :millisecond)
+      %{program: entry.program, os_pid: entry.os_pid, owner: entry.owner, since: since}
+    end
+  end
+
+  defp finish(sessions, id, entry, message) do
+    waiting =
+      reply_all(entry.signals, {:error, :esrch}) ++
+        reply_all(Feed.waiting(entry.feed), {:error, :closed}) ++ reply_all(entry.stops, :ok)
+
+    sessions = %{
+      sessions
+      | entries: Map.delete(sessions.entries, id),
+        ids: Map.delete(sessions.ids, entry.ref)
+    }
+
+    {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting]}
+  end
+
+  defp feed(sessions, id, entry, change) do
+    {feed, effects} = change.(entry.feed)
+    {put(sessions, id, %{entry | feed: feed}), Enum.map(effects, &with_id(&1, id))}
+  end
+
+  defp with_id({:input, chunk}, id), do: {:frame, Protocol.input(id, chunk)}
+  defp with_id(:close_input, id), do: {:frame, Protocol.close_input(id)}
+  defp with_id({:reply, _, _} = reply, _id), do: reply
+
+  defp with_entry(sessions, ref, otherwise, fun) do
+    case sessions.ids do
+      %{^ref => id} -> fun.(id, Map.fetch!(sessions.entries, id))
+      _ -> {sessions, otherwise}
+    end
+  end
+
+  defp put(sessions, id, entry), do: %{sessions | entries: Map.put(sessions.entries, id, entry)}
+
+  defp tell(entry, message), do: {:tell, entry.ref, message}
+
+  defp reply(nil, _answer), do: []
+  defp reply(reply, answer), do: [{:reply, reply, answer}]
+
+  defp reply_all(replies, answer), do: Enum.flat_map(replies, &reply(&1, answer))
+end

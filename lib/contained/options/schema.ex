@@ -1,0 +1,194 @@
+defmodule Contained.Options.Schema do
+  @moduledoc false
+  # Every option of every kind of command: what it is called, what it may be, what it does.
+
+  @all [:cmd, :shell, :run, :stream, :start]
+  @collecting [:cmd, :shell, :run]
+
+  # 46 days: with a ladder on top it still fits `receive ... after`.
+  @max_wait 4_000_000_000
+  @max_window 1_073_741_824
+  # What the port program counts bytes in, and still a small integer of the VM.
+  @max_bytes 576_460_752_303_423_487
+
+  @doc "The longest time in milliseconds that an option may name."
+  @spec max_wait() :: pos_integer
+  def max_wait, do: @max_wait
+
+  @doc "The options, in the order of the documentation."
+  @spec all() :: [map]
+  def all do
+    Enum.map(system() ++ streams() ++ limits() ++ stopping() ++ placement(), &complete/1)
+  end
+
+  defp complete({name, type, default, doc, kinds, more}) do
+    %{
+      name: name,
+      type: type,
+      default: default,
+      doc: doc,
+      kinds: kinds,
+      stands_for: Keyword.get(more, :stands_for, name),
+      system?: Keyword.get(more, :system?, false)
+    }
+  end
+
+  defp complete({name, type, default, doc, kinds}),
+    do: complete({name, type, default, doc, kinds, []})
+
+  defp system do
+    Enum.map(like_system(), fn {name, type, default, doc, kinds} ->
+      {name, type, default, doc, kinds, system?: true}
+    end)
+  end
+
+  defp like_system do
+    [
+      {:into, :collectable, ~s(""), "injects the output into the given collectable", @collecting},
+      {:lines, :count, nil,
+       "delivers the output by lines, without their ends (LF or CR LF); lines of any\n" <>
+         "length are joined, whatever the number given", [:cmd, :shell, :run, :stream]},
+      {:cd, :string, "the directory of the VM", "the directory to run the command in", @all},
+      {:env, :env, nil,
+       "an enumerable of `{name, value}` pairs of binaries, added to the environment of\n" <>
+         "the VM; a value of `nil` removes the variable, `\"\"` makes it empty", @all},
+      {:arg0, :string, "the path of the program", "what the program sees as its own name", @all},
+      {:stderr_to_stdout, :boolean, "false",
+       "sends stderr where stdout goes, into the same pipe, in the order of writing", @all},
+      {:use_stdio, :truthy, "true",
+       "when false, the command has the stdin, stdout and stderr of the VM, and nothing\n" <>
+         "is collected", [:cmd, :shell]},
+      {:parallelism, :boolean, nil,
+       "taken for the sake of `System.cmd/3`, where it is a hint for the scheduling of a\n" <>
+         "port: the one port of a launcher always has it set", @all},
+      {:close_stdin, :boolean, "false", "when true, the command reads an empty stdin", [:shell]}
+    ]
+  end
+
+  defp streams do
+    [
+      {:input, :input, nil,
+       "what the command reads from stdin: iodata, or an enumerable of iodata, read only\n" <>
+         "as fast as the command reads. The end of it is the end of file", @all},
+      {:stdin, {:stdin, [:open, :null, :inherit]}, {:stdin, ":open"},
+       "without `:input`, what stdin is: `:open` (a pipe, silent, never at its end),\n" <>
+         "`:null` (empty) or `:inherit` (the VM's). `start/3` also takes `:pipe`, which is\n" <>
+         "written to by `Contained.Process.write/2`", @all},
+      {:stderr, {:stderr, [:inherit, :stdout, :discard]}, {:stderr, ":inherit"},
+       "where stderr goes: `:inherit` (the VM's), `:stdout` (as `:stderr_to_stdout`) or\n" <>
+         "`:discard`. Where the streams come apart, also `:capture`, and in `run/3`\n" <>
+         "`{:into, collectable}`", @all},
+      {:capture_stderr_only, :boolean, "false", "collects stderr and discards stdout",
+       [:cmd, :shell]},
+      {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
+       @all},
+      {:window, {:range, 1, @max_window}, "1_048_576",
+       "how many bytes of output per stream may be on their way to the caller; with more\n" <>
+         "to write, the command waits", @all},
+      {:stdio_window, {:range, 1, @max_window}, nil, "another name of `:window`", @all,
+       stands_for: :window},
+      {:yield_exit, :boolean, "false",
+       "when true, `{:exit, status}` is the last element, instead of an exception for a\n" <>
+         "status other than 0", [:stream]}
+    ]
+  end
+
+  defp limits do
+    [
+      {:timeout, :timeout, ":infinity",
+       "milliseconds that the command may run, then it is stopped", @all},
+      {:max_output, {:range, 1, @max_bytes}, nil,
+       "bytes that it may write, stdout and stderr together, then it is stopped", @all}
+    ]
+  end
+
+  defp stopping do
+    [
+      {:stop_signal, :ladder, ":term",
+       "how to stop: a signal (`:term`, `:int`, ... or a number), or a list of signals with\n" <>
+         "the milliseconds to wait after each, `[{:term, 2_000}, {:int, 500}]`. SIGKILL to\n" <>
+         "all follows; `:kill` stands for that alone", @all},
+      {:delay_to_sigkill, {:range, 0, @max_wait}, "500",
+       "milliseconds to wait after a signal of `:stop_signal` that has no time of its own", @all},
+      {:signal_to, {:one_of, [:all, :leader]}, ":all",
+       "whom those signals reach: `:all` processes of the command, or the `:leader`, the\n" <>
+         "one that was started", @all},
+      {:linger, {:one_of, [:wait, :kill, :leave]}, ":wait",
+       "what becomes of descendants when the command has exited: `:wait` for the end of\n" <>
+         "stdout, then kill them; `:kill` them at once; `:leave` them alive", @all}
+    ]
+  end
+
+  defp placement do
+    [
+      {:launcher, :launcher, "Contained.Launcher",
+       "the launcher to use, a name or a pid, or `:dedicated`: one for this command alone", @all}
+    ]
+  end
+
+  @doc "What an option of one kind of command may be."
+  @spec type(map, atom) :: term
+  def type(%{type: {:stdin, values}}, :start), do: {:one_of, values ++ [:pipe]}
+  def type(%{type: {:stdin, values}}, _kind), do: {:one_of, values}
+  def type(%{type: {:stderr, values}}, :run), do: {:one_of, values ++ [:capture, {:into, :t}]}
+
+  def type(%{type: {:stderr, values}}, kind) when kind in [:stream, :start],
+    do: {:one_of, values ++ [:capture]}
+
+  def type(%{type: {:stderr, values}}, _kind), do: {:one_of, values}
+  def type(%{type: type}, _kind), do: type
+
+  @doc "The default of an option of one kind of command, as text."
+  @spec default(map, atom) :: binary | nil
+  def default(%{default: {:stdin, _text}}, :run), do: ":null"
+  def default(%{default: {:stdin, _text}}, :start), do: ":pipe"
+  def default(%{default: {:stderr, _text}}, :run), do: ":capture"
+  def default(%{default: {_name, text}}, _kind), do: text
+  def default(%{default: text}, _kind), do: text
+
+  @doc "What a type allows, for error messages."
+  @spec allowed(term) :: binary
+  def allowed(:boolean), do: "true or false"
+  def allowed(:input), do: "iodata or an enumerable of iodata"
+  def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
+  def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
+  def allowed(:launcher), do: "the name or pid of a launcher, or :dedicated"
+
+  def allowed(:ladder),
+    do: "a signal such as :term, or at most 16 signals with times such as [{:term, 500}, :kill]"
+
+  def allowed({:one_of, values}), do: "one of #{Enum.map_join(values, ", ", &value/1)}"
+
+  defp value({:into, :t}), do: "{:into, collectable}"
+  defp value(value), do: inspect(value)
+
+  @doc "A type as quoted code."
+  @spec typespec(term) :: Macro.t()
+  def typespec(:collectable), do: quote(do: Collectable.t())
+  def typespec(:truthy), do: quote(do: boolean)
+  def typespec(:boolean), do: quote(do: boolean)
+  def typespec(:count), do: quote(do: pos_integer)
+  def typespec(:string), do: quote(do: binary)
+  def typespec(:env), do: quote(do: Enumerable.t())
+  def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
+  def typespec(:timeout), do: quote(do: pos_integer | :infinity)
+  def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
+  def typespec({:range, _min, _max}), do: quote(do: pos_integer)
+  def typespec(:launcher), do: quote(do: GenServer.server() | :dedicated)
+
+  def typespec(:ladder) do
+    quote do
+      atom | 1..64 | [atom | 1..64 | {atom | 1..64, non_neg_integer}]
+    end
+  end
+
+  def typespec({:one_of, values}) do
+    values
+    |> Enum.map(&alternative/1)
+    |> Enum.reverse()
+    |> Enum.reduce(fn value, union -> quote(do: unquote(value) | unquote(union)) end)
+  end
+
+  defp alternative({:into, :t}), do: {:into, quote(do: Collectable.t())}
+  defp alternative(value), do: value
+end

@@ -1,0 +1,161 @@
+defmodule Contained.Process do
+  @moduledoc """
+  A running command, as `Contained.start/3` returns it.
+
+  The process that started it is its *owner*: it alone reads the output, by `await/2` or `next/2`,
+  and when it dies the command is stopped. Writing, signalling and stopping is open to all.
+
+      {:ok, process} = Contained.start("bc", ["-q"])
+      :ok = Contained.Process.write(process, "6 * 7\\n")
+      {:stdout, "42\\n"} = Contained.Process.next(process)
+      :ok = Contained.Process.close_stdin(process)
+      {:ok, result} = Contained.Process.await(process)
+
+  Output that is not read is not lost: up to the `:window` waits in the owner's mailbox, then the
+  command has to wait.
+  """
+
+  alias Contained.{Error, Result, Session, Signals}
+
+  @enforce_keys [:ref, :launcher, :owner, :os_pid]
+  defstruct [:ref, :launcher, :owner, :os_pid, :program, :captured, :writer] ++
+              [:half_window, :taken, :patience, :deadline]
+
+  @opaque t :: %__MODULE__{}
+
+  @type signal :: atom | 1..64
+  @type event :: {:stdout | :stderr, binary} | {:ended, Result.t()}
+
+  @doc "The command's process id."
+  @spec os_pid(t) :: pos_integer
+  def os_pid(%__MODULE__{os_pid: os_pid}), do: os_pid
+
+  @doc """
+  Writes to the command's stdin.
+
+  Blocks until the command, the pipe and a window of 256 KiB have taken the data. Returns
+  `{:error, :epipe}` when the command has closed its stdin, `{:error, :closed}` when it has ended
+  or stdin was closed by `close_stdin/1`, and `{:error, :not_piped}` when its stdin is no pipe.
+  """
+  @spec write(t, iodata) :: :ok | {:error, atom}
+  def write(%__MODULE__{} = process, data), do: Session.write(process, data)
+
+  @doc "Ends the command's input, after what has been written."
+  @spec close_stdin(t) :: :ok
+  def close_stdin(%__MODULE__{} = process), do: Session.close_input(process)
+
+  @doc """
+  Sends a signal, by name or number, to the command and all its descendants, or to the
+  command itself (`:leader`).
+
+      Contained.Process.signal(process, :hup, :leader)
+
+  Returns `{:error, :esrch}` when the command has ended.
+  """
+  @spec signal(t, signal, :all | :leader) :: :ok | {:error, atom}
+  def signal(%__MODULE__{} = process, signal, target \\ :all) when target in [:all, :leader] do
+    Session.signal(process, Signals.number!(signal), target)
+  end
+
+  @doc """
+  Stops the command and waits until it and all its descendants are dead.
+
+  Without a ladder the command's own is used, see `:stop_signal` in `Contained.start/3`. A ladder
+  is a list of signals with the milliseconds to wait after each; `:kill` follows the last.
+
+      Contained.Process.stop(process, int: 200, term: 1_000)
+      Contained.Process.stop(process, [])
+
+  The owner may still `await/2` the result.
+  """
+  @spec stop(t, :default | [{signal, non_neg_integer}]) :: :ok | {:error, :timeout}
+  def stop(process, ladder \\ :default)
+  def stop(%__MODULE__{} = process, :default), do: Session.stop(process, :default)
+
+  def stop(%__MODULE__{} = process, ladder) when is_list(ladder) do
+    Session.stop(process, Enum.map(ladder, &rung!/1))
+  end
+
+  defp rung!({signal, ms}) when is_integer(ms) and ms >= 0, do: {Signals.number!(signal), ms}
+
+  defp rung!(other) do
+    raise ArgumentError,
+          "a rung of a stop ladder is {signal, milliseconds}, got: #{inspect(other)}"
+  end
+
+  @doc """
+  The next event of the command, for its owner.
+
+  Returns `{:stdout, data}`, `{:stderr, data}` or, once and last, `{:ended, result}`; the result's
+  output is empty, for it has been read. Returns `{:error, :timeout}` when nothing comes in time and
+  `{:error, :closed}` after the end.
+  """
+  @spec next(t, timeout) :: event | {:error, :timeout | :closed}
+  def next(%__MODULE__{} = process, timeout \\ :infinity) do
+    case Session.next(process, timeout) do
+      {:ended, map} -> {:ended, Result.new(process.os_pid, map)}
+      :launcher_down -> {:ended, Result.new(process.os_pid, :launcher_down)}
+      none when none in [:timeout, :closed] -> {:error, none}
+      output -> output
+    end
+  end
+
+  @doc """
+  Waits for the command's end and collects what it writes until then, for its owner.
+
+  When `timeout` milliseconds are over the command is stopped, and what it wrote is in the
+  `result` of the error, whose reason is `:timeout`. For a command that has been awaited before
+  the reason is `:closed`.
+  """
+  @spec await(t, timeout) :: {:ok, Result.t()} | {:error, Error.t()}
+  def await(%__MODULE__{} = process, timeout \\ :infinity) do
+    case read(process, deadline(timeout), {[], []}) do
+      {:ok, result} -> {:ok, result}
+      {:timeout, read} -> timed_out(process, read)
+      :closed -> {:error, error(process, :closed, nil)}
+    end
+  end
+
+  # A stop of which no end comes in time says that the launcher's port program is of no use.
+  defp timed_out(process, read) do
+    Session.stop(process, :default)
+
+    case read(process, deadline(process.patience), read) do
+      {:ok, result} ->
+        {:error, error(process, :timeout, result)}
+
+      {:timeout, read} ->
+        Session.halt(process)
+        down = Result.new(process.os_pid, :launcher_down)
+        {:error, error(process, :timeout, complete(down, process, read))}
+    end
+  end
+
+  defp read(process, deadline, {out, err} = read) do
+    case next(process, remaining(deadline)) do
+      {:stdout, data} -> read(process, deadline, {[out | data], err})
+      {:stderr, data} -> read(process, deadline, {out, [err | data]})
+      {:ended, result} -> {:ok, complete(result, process, read)}
+      {:error, :timeout} -> {:timeout, read}
+      {:error, :closed} -> :closed
+    end
+  end
+
+  defp error(process, reason, result) do
+    %Error{reason: reason, subject: process.program, result: result}
+  end
+
+  defp complete(result, process, {out, err}) do
+    %{result | stdout: text(:stdout, process, out), stderr: text(:stderr, process, err)}
+  end
+
+  defp text(stream, process, data) do
+    if stream in process.captured, do: IO.iodata_to_binary(data)
+  end
+
+  defp deadline(:infinity), do: :infinity
+  defp deadline(timeout), do: System.monotonic_time(:millisecond) + timeout
+
+  defp remaining(:infinity), do: :infinity
+  defp remaining(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
+end

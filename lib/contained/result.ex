@@ -1,0 +1,70 @@
+defmodule Contained.Result do
+  @moduledoc """
+  How a command ended.
+
+    * `:stdout`, `:stderr` - what was collected; `nil` for a stream that was not captured
+    * `:status` - the exit code, or 128 plus the number of the signal, as `System.cmd/3` says it;
+      `nil` when it is not known
+    * `:exit` - the same without loss: `{:exited, code}` or
+      `{:signaled, number, core_dumped?}`; `nil` when it is not known
+    * `:reason` - why it ended:
+      * `:exit` - by itself
+      * `:signal` - by a signal that Contained did not send
+      * `:timeout` - its `:timeout` was over
+      * `:stopped` - it was stopped
+      * `:output_limit` - it wrote more than `:max_output`
+      * `:launcher_down` - its launcher went away, and the command with it
+    * `:os_pid` - of the command; `nil` when the launcher went away before it was known
+    * `:left_behind` - how many descendants were alive when the command exited
+    * `:unkilled` - how many of them survived SIGKILL, 0 but for kernel trouble
+    * `:usage` - `:wall_us`, `:user_us`, `:system_us` in microseconds, `:max_rss_kb` the peak
+      memory of the largest process, `:stdout_bytes`, `:stderr_bytes`
+  """
+
+  defstruct [
+    :stdout,
+    :stderr,
+    :status,
+    :exit,
+    :reason,
+    :os_pid,
+    left_behind: 0,
+    unkilled: 0,
+    usage: %{}
+  ]
+
+  @type reason :: :exit | :signal | :timeout | :stopped | :output_limit | :launcher_down
+
+  @type t :: %__MODULE__{
+          stdout: Collectable.t() | nil,
+          stderr: Collectable.t() | nil,
+          status: non_neg_integer | nil,
+          exit: {:exited, 0..255} | {:signaled, 1..64, boolean} | nil,
+          reason: reason,
+          os_pid: pos_integer | nil,
+          left_behind: non_neg_integer,
+          unkilled: non_neg_integer,
+          usage: %{optional(atom) => non_neg_integer}
+        }
+
+  @usage [:wall_us, :user_us, :system_us, :max_rss_kb, :stdout_bytes, :stderr_bytes]
+
+  @doc false
+  @spec new(pos_integer | nil, map | :launcher_down) :: t
+  def new(os_pid, :launcher_down), do: %__MODULE__{os_pid: os_pid, reason: :launcher_down}
+
+  def new(os_pid, %{status: exit, reason: reason} = ended) do
+    %__MODULE__{
+      os_pid: os_pid,
+      exit: exit,
+      status: status(exit),
+      reason: reason,
+      left_behind: Map.get(ended, :left_behind, 0),
+      unkilled: Map.get(ended, :unkilled, 0),
+      usage: Map.take(ended, @usage)
+    }
+  end
+
+  defp status({:exited, code}), do: code
+  defp status({:signaled, number, _core_dumped?}), do: 128 + number
+end

@@ -1,0 +1,174 @@
+defmodule Contained.Launcher.SessionsTest do
+  use ExUnit.Case, async: true
+
+  alias Contained.Launcher.Sessions
+
+  setup do
+    {sessions, id, ref} = add(Sessions.new())
+    %{sessions: sessions, id: id, ref: ref}
+  end
+
+  defp add(sessions, spec \\ %{}) do
+    ref = make_ref()
+    {id, sessions} = Sessions.reserve(sessions)
+    spec = Map.merge(%{program: "/bin/x", stdin: :pipe}, spec)
+    {Sessions.add(sessions, id, ref, {self(), {:monitor, id}}, spec), id, ref}
+  end
+
+  defp frame({:frame, iodata}) do
+    {:frame, iodata |> IO.iodata_to_binary() |> :erlang.binary_to_term()}
+  end
+
+  defp frame(effect), do: effect
+
+  defp frames({sessions, effects}), do: {sessions, Enum.map(effects, &frame/1)}
+
+  test "ids rise, wrap at 2^31-1 and skip the living", %{sessions: sessions} do
+    assert {2, sessions} = Sessions.reserve(sessions)
+    assert {0x7FFFFFFF, sessions} = Sessions.reserve(%{sessions | next: 0x7FFFFFFF})
+    assert {2, _} = Sessions.reserve(sessions)
+  end
+
+  test "a session knows where its output goes", %{sessions: sessions, id: id, ref: ref} do
+    assert Sessions.ref(sessions, id) == ref
+    assert Sessions.ref(sessions, 99) == nil
+  end
+
+  test "started and closed are handed on", %{sessions: sessions, id: id, ref: ref} do
+    assert {sessions, [{:tell, ^ref, {:started, 42}}]} =
+             Sessions.event(sessions, {:started, id, 42})
+
+    assert [%{os_pid: 42, program: "/bin/x"}] = Sessions.list(sessions)
+
+    assert {_, [{:tell, ^ref, {:closed, :stdout}}]} =
+             Sessions.event(sessions, {:closed, id, :stdout})
+  end
+
+  test "ended is the end, for all who wait", %{sessions: sessions, id: id, ref: ref} do
+    {sessions, _} = Sessions.stop(sessions, ref, :default, :stopper)
+    {sessions, _} = Sessions.signal(sessions, ref, 1, :all, :signaller)
+
+    assert {sessions, effects} = Sessions.event(sessions, {:ended, id, %{reason: :exit}})
+
+    assert effects == [
+             {:tell, ref, {:ended, %{reason: :exit}}},
+             {:demonitor, {:monitor, id}},
+             {:reply, :signaller, {:error, :esrch}},
+             {:reply, :stopper, :ok}
+           ]
+
+    assert Sessions.size(sessions) == 0
+    assert {_, []} = Sessions.event(sessions, {:ended, id, %{}})
+  end
+
+  test "failed is the end too", %{sessions: sessions, id: id, ref: ref} do
+    assert {sessions, [{:tell, ^ref, {:failed, :exec, :enoent, "/bin/x"}}, {:demonitor, _}]} =
+             Sessions.event(sessions, {:failed, id, :exec, :enoent, "/bin/x"})
+
+    assert Sessions.size(sessions) == 0
+  end
+
+  test "after the end requests are answered without the program", %{ref: ref} do
+    sessions = Sessions.new()
+    assert {_, [{:reply, :me, :ok}]} = Sessions.stop(sessions, ref, :default, :me)
+    assert {_, [{:reply, :me, {:error, :esrch}}]} = Sessions.signal(sessions, ref, 1, :all, :me)
+    assert {_, [{:reply, :me, {:error, :closed}}]} = Sessions.write(sessions, ref, "x", :me)
+    assert {_, []} = Sessions.write(sessions, ref, "x", nil)
+    assert {_, []} = Sessions.close_input(sessions, ref)
+    assert {_, []} = Sessions.credit(sessions, ref, :stdout, 5)
+  end
+
+  test "requests become frames with the session's id", %{sessions: sessions, id: id, ref: ref} do
+    assert {_, [{:frame, {:credit, ^id, :stderr, 5}}]} =
+             frames(Sessions.credit(sessions, ref, :stderr, 5))
+
+    assert {_, [{:frame, {:signal, ^id, 15, :leader}}]} =
+             frames(Sessions.signal(sessions, ref, 15, :leader, :me))
+
+    assert {_, [{:frame, {:stop, ^id, [{2, 10}]}}]} =
+             frames(Sessions.stop(sessions, ref, [{2, 10}], nil))
+
+    assert {_, [{:frame, {:input, ^id, "hi"}}, {:reply, :me, :ok}]} =
+             frames(Sessions.write(sessions, ref, "hi", :me))
+
+    assert {_, [{:frame, {:close_input, ^id}}]} = frames(Sessions.close_input(sessions, ref))
+  end
+
+  test "input waits for credit", %{sessions: sessions, id: id, ref: ref} do
+    full = :binary.copy("x", 256 * 1024)
+    {sessions, _} = Sessions.write(sessions, ref, full, nil)
+    assert {sessions, []} = Sessions.write(sessions, ref, "more", :me)
+
+    assert {sessions, [{:frame, {:input, ^id, "more"}}, {:reply, :me, :ok}]} =
+             frames(Sessions.event(sessions, {:input_credit, id, 4}))
+
+    assert {sessions, []} = Sessions.event(sessions, {:input_closed, id, :epipe})
+
+    assert {_, [{:reply, :me, {:error, :epipe}}]} = Sessions.write(sessions, ref, "more", :me)
+  end
+
+  test "signals are answered in their order", %{sessions: sessions, id: id, ref: ref} do
+    {sessions, _} = Sessions.signal(sessions, ref, 1, :all, :first)
+    {sessions, _} = Sessions.signal(sessions, ref, 2, :all, :second)
+    assert {sessions, [{:reply, :first, :ok}]} = Sessions.event(sessions, {:signaled, id, :ok})
+
+    assert {sessions, [{:reply, :second, {:error, :eperm}}]} =
+             Sessions.event(sessions, {:signaled, id, :eperm})
+
+    assert {_, []} = Sessions.event(sessions, {:signaled, id, :ok})
+  end
+
+  test "a refused start fails", %{sessions: sessions, id: id, ref: ref} do
+    assert {sessions, [{:tell, ^ref, {:failed, :option, :einval, "bad_spec"}}, _]} =
+             Sessions.event(sessions, {:refused, id, :start, :bad_spec})
+
+    assert Sessions.size(sessions) == 0
+  end
+
+  test "a start refused at shutdown is the launcher's failure", %{sessions: sessions, id: id} do
+    assert {_, [{:tell, _, {:failed, :launcher, :eshutdown, _}}, _]} =
+             Sessions.event(sessions, {:refused, id, :start, :shutting_down})
+  end
+
+  test "other refusals leave the session alone", %{sessions: sessions, id: id, ref: ref} do
+    assert {sessions, []} = Sessions.event(sessions, {:refused, id, :credit, :bad_credit})
+    assert {sessions, []} = Sessions.event(sessions, {:refused, 0, :nonsense, :bad_request})
+    {sessions, _} = Sessions.signal(sessions, ref, 99, :all, :me)
+
+    assert {sessions, [{:reply, :me, {:error, :einval}}]} =
+             Sessions.event(sessions, {:refused, id, :signal, :bad_request})
+
+    assert Sessions.size(sessions) == 1
+  end
+
+  test "the owner's death stops the command by its ladder", %{sessions: sessions, id: id} do
+    assert {_, [{:frame, {:stop, ^id, :default}}]} = frames(Sessions.owner_down(sessions, id))
+    assert {_, []} = Sessions.owner_down(sessions, 99)
+  end
+
+  test "all of them are told when the program is gone", %{sessions: sessions, ref: first} do
+    {sessions, _id, second} = add(sessions)
+    {sessions, _} = Sessions.stop(sessions, second, [], :stopper)
+    assert {gone, effects} = Sessions.fail_all(sessions, :launcher_down)
+    assert {:tell, first, :launcher_down} in effects
+    assert {:tell, second, :launcher_down} in effects
+    assert {:reply, :stopper, :ok} in effects
+    assert Sessions.size(gone) == 0
+    assert gone.next == sessions.next
+  end
+
+  test "the longest ladder counts, also one given with a stop", %{sessions: sessions} do
+    {sessions, _id, ref} = add(sessions, %{stop: [{15, 700}, {2, 50}]})
+    assert Sessions.longest_grace(sessions) == 750
+    {sessions, _} = Sessions.stop(sessions, ref, [], nil)
+    assert Sessions.longest_grace(sessions) == 500
+    assert Sessions.longest_grace(Sessions.new()) == 0
+  end
+
+  test "an idle session takes a few hundred bytes", %{sessions: empty} do
+    words = fn sessions -> :erts_debug.flat_size(sessions) * :erlang.system_info(:wordsize) end
+    spec = %{stdin: :open}
+    full = Enum.reduce(1..100, empty, fn _, acc -> acc |> add(spec) |> elem(0) end)
+    assert (words.(full) - words.(empty)) / 100 < 600
+  end
+end

@@ -1,0 +1,44 @@
+defmodule Contained.ResultTest do
+  use ExUnit.Case, async: true
+
+  alias Contained.Result
+
+  @ended %{
+    status: {:exited, 3},
+    reason: :exit,
+    left_behind: 1,
+    unkilled: 0,
+    wall_us: 10,
+    user_us: 2,
+    system_us: 3,
+    max_rss_kb: 4,
+    stdout_bytes: 5,
+    stderr_bytes: 6
+  }
+
+  test "an exit" do
+    result = Result.new(42, @ended)
+    assert %Result{status: 3, exit: {:exited, 3}, reason: :exit, os_pid: 42} = result
+    assert result.left_behind == 1
+
+    assert result.usage == %{
+             wall_us: 10,
+             user_us: 2,
+             system_us: 3,
+             max_rss_kb: 4,
+             stdout_bytes: 5,
+             stderr_bytes: 6
+           }
+  end
+
+  test "a signal is told apart from an exit code of the same status" do
+    result = Result.new(42, %{@ended | status: {:signaled, 9, false}, reason: :signal})
+    assert %Result{status: 137, exit: {:signaled, 9, false}, reason: :signal} = result
+    assert Result.new(42, %{@ended | status: {:exited, 137}}).exit == {:exited, 137}
+  end
+
+  test "the launcher went away" do
+    assert Result.new(nil, :launcher_down) == %Result{reason: :launcher_down}
+    assert %Result{os_pid: 7, status: nil, exit: nil} = Result.new(7, :launcher_down)
+  end
+end

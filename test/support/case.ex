@@ -1,0 +1,98 @@
+defmodule Contained.Case do
+  @moduledoc false
+  # What the tests share: polling, looking at processes, native helper programs.
+
+  use ExUnit.CaseTemplate
+
+  using do
+    quote do
+      import Contained.Case
+    end
+  end
+
+  @doc """
+  Calls `fun` until it returns a truthy value, which is returned; fails after `timeout` milliseconds.
+  """
+  def eventually(fun, timeout \\ 5_000) do
+    poll(fun, System.monotonic_time(:millisecond) + timeout, timeout)
+  end
+
+  defp poll(fun, deadline, timeout) do
+    cond do
+      value = fun.() ->
+        value
+
+      System.monotonic_time(:millisecond) > deadline ->
+        ExUnit.Assertions.flunk("condition was not met within #{timeout} ms")
+
+      true ->
+        receive(after: (5 -> :ok))
+        poll(fun, deadline, timeout)
+    end
+  end
+
+  @doc "Whether an OS process is alive; a zombie is not."
+  def os_alive?(os_pid) do
+    case File.read("/proc/#{os_pid}/stat") do
+      {:ok, stat} -> state(stat) not in ["Z", "X"]
+      {:error, _reason} -> false
+    end
+  end
+
+  # proc_pid_stat(5): the second field is the name in parentheses, which may hold anything.
+  defp state(stat) do
+    [_name, rest] = :re.split(stat, "^.*\\) ", [:dotall, return: :binary])
+    binary_part(rest, 0, 1)
+  end
+
+  @doc "The path of the program built from native_tests/helpers/<name>.c."
+  def helper_path(name) do
+    path = Path.join(helpers_dir(), name)
+    File.exists?(path) || raise "there is no native_tests/helpers/#{name}.c"
+    path
+  end
+
+  @doc "Builds the helpers that are older than their source."
+  def build_helpers! do
+    File.mkdir_p!(helpers_dir())
+    for source <- Path.wildcard("native_tests/helpers/*.c"), do: build_helper!(source)
+    :ok
+  end
+
+  defp build_helper!(source) do
+    target = Path.join(helpers_dir(), Path.basename(source, ".c"))
+
+    headers = Path.wildcard("native_tests/helpers/*.h")
+
+    if mtime(target) < Enum.max(Enum.map([source | headers], &mtime/1)) do
+      args = ["-O1", "-Wall", "-o", target, source, "-pthread"]
+      {output, status} = System.cmd(System.get_env("CC", "cc"), args, stderr_to_stdout: true)
+      status == 0 || raise "cannot compile #{source}:\n#{output}"
+    end
+  end
+
+  defp mtime(path) do
+    case File.stat(path, time: :posix) do
+      {:ok, stat} -> stat.mtime
+      {:error, :enoent} -> 0
+    end
+  end
+
+  defp helpers_dir, do: Path.join(Mix.Project.build_path(), "helpers")
+
+  @doc "A directory for one test, removed afterwards."
+  def tmp_dir do
+    path = Path.join(System.tmp_dir!(), "contained-test-#{System.unique_integer([:positive])}")
+    File.mkdir_p!(path)
+    ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(path) end)
+    path
+  end
+
+  @doc "Writes an executable script."
+  def script(directory, name, text, mode \\ 0o755) do
+    path = Path.join(directory, name)
+    File.write!(path, text)
+    File.chmod!(path, mode)
+    path
+  end
+end
