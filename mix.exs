@@ -28,8 +28,7 @@ defmodule Mix.Tasks.Compile.Contained do
     stamp = {digest_of_tools(cmake_args), digest_of_sources()}
     old = read_stamp()
 
-    if File.exists?("c_src/port/main.cpp") and
-         ("--force" in args or stamp != old or not File.exists?(program_path())) do
+    if "--force" in args or stamp != old or not File.exists?(program_path()) do
       if elem(old, 0) != elem(stamp, 0), do: File.rm_rf!(obj_path())
       File.rm(stamp_path())
       Mix.shell().info("Compiling #{@program} (CMake)")
@@ -248,6 +247,7 @@ defmodule Contained.MixProject do
   end
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:bench), do: ["lib", "bench/support"]
   defp elixirc_paths(_env), do: ["lib"]
 
   defp aliases do

@@ -65,6 +65,7 @@ Engine::Engine(asio::io_context& io, Setup setup)
       guardian_timer_(io),
       end_timer_(io) {
   (void)set_nonblocking(from_vm_.native_handle());
+  process::probe(refused_);
 }
 
 int Engine::run() {

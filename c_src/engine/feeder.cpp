@@ -3,10 +3,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "protocol/message.hpp"
 
 namespace contained::engine {
+
+namespace {
+constexpr std::size_t kMostWritten = 64U << 10;
+}  // namespace
 
 Feeder::Feeder(asio::io_context& io, UniqueFd pipe, FeederOwner& owner)
     : pipe_(io, pipe.release()), owner_(&owner), window_(protocol::kInputWindow) {}
@@ -51,6 +56,8 @@ std::size_t Feeder::write_some(std::string_view data) {
 void Feeder::write_pending() {
   written_ += write_some(std::string_view(pending_).substr(written_));
   if (closed_) return;
+  // A command that is always behind would otherwise keep all that it was ever sent.
+  if (written_ >= kMostWritten) pending_.erase(0, std::exchange(written_, 0));
   if (written_ < pending_.size()) return wait();
   pending_ = {};
   written_ = 0;

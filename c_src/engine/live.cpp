@@ -1,10 +1,8 @@
 #include "engine/live.hpp"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <string>
 #include <unordered_set>
@@ -18,14 +16,6 @@ constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
 std::uint64_t microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
          static_cast<std::uint64_t>(time.tv_usec);
-}
-
-// Reading the file is what re-arms its POLLPRI, so it is the watched descriptor that is read.
-Result<bool> read_populated(int events_fd) {
-  std::array<char, 256> text;
-  const auto count = ::pread(events_fd, text.data(), text.size(), 0);
-  if (count < 0) return Error::last(Stage::kCgroup, "cgroup.events");
-  return cgroup::parse_populated({text.data(), static_cast<std::size_t>(count)});
 }
 
 }  // namespace
@@ -288,9 +278,22 @@ void Live::wait_for_group() {
 }
 
 void Live::look_at_group() {
-  const auto populated = read_populated(group_events_->native_handle());
+  // Reading the watched descriptor is also what re-arms its POLLPRI.
+  const auto populated = cgroup::read_populated(group_events_->native_handle());
   if (populated && *populated) return wait_for_group();
   perform(session::CheckGroup{});
+  if (group_events_) look_again_soon();
+}
+
+// Empty and yet not removed: it had more sub-groups than one call removes, or somebody has just
+// been moved into it.
+void Live::look_again_soon() {
+  if (!recheck_) recheck_.emplace(shared_.io);
+  recheck_->expires_after(std::chrono::milliseconds(1));
+  recheck_->async_wait([weak = weak_from_this()](const auto& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->group_events_) self->look_at_group();
+  });
 }
 
 Status Live::send_signal(int number, protocol::Target to) {

@@ -83,6 +83,7 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
 
   void wait_for_group();
   void look_at_group();
+  void look_again_soon();
   Status send_signal(int number, protocol::Target to);
   void send_ended(const session::Outcome& outcome);
   void refuse(std::string_view request, std::string_view reason);
@@ -113,6 +114,7 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   process::Child leader_;
   std::optional<Descriptor> exec_status_;
   std::optional<asio::steady_timer> timer_;
+  std::optional<asio::steady_timer> recheck_;
   std::uint64_t timer_generation_ = 0;
 
   Lane out_;

@@ -268,6 +268,12 @@ defmodule Contained.Launcher do
 
   defp event(state, {:pong, _number}), do: state
   defp event(state, {:vm_signal, _}), do: %{state | vm_signals: state.vm_signals + 1}
+
+  defp event(state, {:started, _, _} = event) do
+    state = %{state | backoff: Backoff.worked(state.backoff)}
+    perform(state, Sessions.event(state.sessions, event))
+  end
+
   defp event(state, event), do: perform(state, Sessions.event(state.sessions, event))
 
   defp perform(state, {sessions, effects}) do

@@ -74,8 +74,11 @@ defmodule Contained.Stream do
 
   defp error(state, result) do
     subject = state.command.spec.program
-    %Error{reason: :exit_status, stage: :exit, subject: subject, result: result}
+    %Error{reason: reason(result), stage: :exit, subject: subject, result: result}
   end
+
+  defp reason(%{reason: :exit}), do: :exit_status
+  defp reason(%{reason: reason}), do: reason
 
   @cut_short [:timeout, :output_limit, :launcher_down]
 

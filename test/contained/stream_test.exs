@@ -73,7 +73,8 @@ defmodule Contained.StreamTest do
   test "the launcher's end is a bad end" do
     {task, ref} = consume(%{}, [], fn stream -> catch_error(Enum.to_list(stream)) end)
     tell(ref, :launcher_down)
-    assert %Error{result: %{reason: :launcher_down}} = Task.await(task)
+    assert %Error{reason: :launcher_down, stage: :exit, result: result} = Task.await(task)
+    assert %{reason: :launcher_down, os_pid: 42} = result
   end
 
   test "yield_exit makes the end the last element" do

@@ -19,4 +19,11 @@ defmodule Contained.Launcher.BackoffTest do
     assert {0, backoff} = backoff |> Backoff.opened(10_000) |> Backoff.failed(11_000)
     assert {50, _} = backoff |> Backoff.opened(12_000) |> Backoff.failed(12_999)
   end
+
+  test "so does one that started a command" do
+    {_, backoff} = delays(Backoff.new(), 5)
+
+    assert {0, _} =
+             backoff |> Backoff.opened(10_000) |> Backoff.worked() |> Backoff.failed(10_001)
+  end
 end

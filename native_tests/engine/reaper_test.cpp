@@ -1,0 +1,94 @@
+#include "engine/reaper.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+namespace contained::engine {
+namespace {
+
+using std::chrono::seconds;
+
+class ReaperTest : public ::testing::Test {
+ protected:
+  ReaperTest() {
+    const auto set = Reaper::signals();
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    EXPECT_TRUE(reaper_.start().ok());
+  }
+
+  static pid_t child(int code) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(code);
+    return pid;
+  }
+
+  template <class Condition>
+  void run_until(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(10);
+    while (!condition() && std::chrono::steady_clock::now() < deadline) {
+      io_.restart();
+      io_.run_one_for(std::chrono::milliseconds(50));
+    }
+    EXPECT_TRUE(condition());
+  }
+
+  asio::io_context io_;
+  std::vector<int> signals_;
+  Reaper reaper_{io_, [this](int number) { signals_.push_back(number); }};
+};
+
+TEST_F(ReaperTest, TellsOfEachWatchedChildOnce) {
+  std::map<int, int> codes;
+  int told = 0;
+  constexpr int kChildren = 200;
+  for (int i = 0; i < kChildren; ++i) {
+    reaper_.watch(child(i % 100), [&](const process::Reaped& reaped) {
+      ++codes[reaped.status.code];
+      ++told;
+    });
+  }
+  run_until([&] { return told >= kChildren; });
+  EXPECT_EQ(codes.size(), 100U);
+  for (const auto& [code, count] : codes) EXPECT_EQ(count, 2) << code;
+}
+
+TEST_F(ReaperTest, ReapsOrphansThatNobodyWatches) {
+  const pid_t orphan = child(0);
+  run_until([orphan] { return ::kill(orphan, 0) < 0; });
+  EXPECT_LT(::waitpid(orphan, nullptr, WNOHANG), 0);
+}
+
+TEST_F(ReaperTest, TellsOfSignalsToTheProgramItself) {
+  ::kill(::getpid(), SIGTERM);
+  ::kill(::getpid(), SIGHUP);
+  run_until([this] { return signals_.size() == 2; });
+  EXPECT_NE(std::find(signals_.begin(), signals_.end(), SIGTERM), signals_.end());
+  EXPECT_NE(std::find(signals_.begin(), signals_.end(), SIGHUP), signals_.end());
+}
+
+TEST_F(ReaperTest, KillsStraysButNotWhatIsWatched) {
+  const auto sleeper = [] {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      for (;;) ::pause();
+    }
+    return pid;
+  };
+  const pid_t stray = sleeper();
+  const pid_t watched = sleeper();
+  bool reaped = false;
+  reaper_.watch(watched, [&reaped](const process::Reaped&) { reaped = true; });
+  reaper_.kill_strays(cgroup::Tree{});
+  run_until([stray] { return ::kill(stray, 0) < 0; });
+  EXPECT_EQ(::kill(watched, 0), 0);
+  ::kill(watched, SIGKILL);
+  run_until([&reaped] { return reaped; });
+}
+
+}  // namespace
+}  // namespace contained::engine
