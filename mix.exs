@@ -234,6 +234,8 @@ defmodule Contained.MixProject do
       start_permanent: Mix.env() == :prod,
       compilers: [:contained] ++ Mix.compilers(),
       elixirc_paths: elixirc_paths(Mix.env()),
+      # Tests define collectables of their own.
+      consolidate_protocols: Mix.env() != :test,
       description: "OS processes for the BEAM that end when their owner ends",
       package: package(),
       docs: docs(),

@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -84,8 +85,8 @@ Status write_file_at(int dirfd, const std::string& path, std::string_view value)
 }
 
 Status set_nonblocking(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return Error::last(Stage::kFile);
+  int on = 1;  // One call where fcntl(2) takes two.
+  if (::ioctl(fd, FIONBIO, &on) < 0) return Error::last(Stage::kFile);
   return Done{};
 }
 

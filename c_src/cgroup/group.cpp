@@ -118,7 +118,7 @@ Result<Group> Group::open(int parent_fd, std::string name) {
 }
 
 Status Group::kill() {
-  const auto written = write_file_at(dir_.get(), kKill, "1");
+  auto written = write_file_at(dir_.get(), kKill, "1");
   if (written) return written;
   const int code = written.error().code;
   // cgroup.procs is in every group: without it this one is gone. A payload that made its group
@@ -129,7 +129,7 @@ Status Group::kill() {
 }
 
 Status Group::kill_each() {
-  const auto found = find_shown();
+  auto found = find_shown();
   if (!found) return found;
   // What is forked into a frozen group is frozen; SIGKILL acts there too (cgroup-v2.rst).
   const bool frozen = write_file_at(dir_.get(), kFreeze, "1").ok();

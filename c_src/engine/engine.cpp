@@ -84,6 +84,7 @@ int Engine::run() {
 // ---- The VM's requests
 
 void Engine::read_requests() {
+  if (outbox_.crowded()) return outbox_.notify([this] { read_requests(); });
   from_vm_.async_wait(Descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (!error) on_readable();
   });

@@ -99,8 +99,13 @@ bool Outbox::push_control() {
       control_sent_ -= control_.front().size();
       control_.pop_front();
     }
+    relieve();
   }
   return true;
+}
+
+void Outbox::relieve() {
+  if (relieved_ && control_.size() < kCrowd / 2) asio::post(io_, std::exchange(relieved_, nullptr));
 }
 
 void Outbox::wait_writable() {

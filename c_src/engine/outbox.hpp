@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/unique_fd.hpp"
 #include "engine/asio.hpp"
@@ -38,6 +39,11 @@ class Outbox {
   /// Queues |source| for a turn.
   void offer(std::shared_ptr<Source> source);
 
+  /// So much waits for a VM that does not read that no more of its requests should be taken;
+  /// |when_relieved| is called once when that is over.
+  bool crowded() const { return control_.size() >= kCrowd; }
+  void notify(std::function<void()> when_relieved) { relieved_ = std::move(when_relieved); }
+
   /// Nothing is queued or under way.
   bool idle() const;
   bool broken() const { return broken_; }
@@ -47,8 +53,11 @@ class Outbox {
   void flush();
 
  private:
+  static constexpr std::size_t kCrowd = 16384;  ///< answers; far beyond what a VM that reads leaves
+
   void schedule();
   void turn();
+  void relieve();
   bool push_all();
   bool push_control();
   void wait_writable();
@@ -58,6 +67,7 @@ class Outbox {
   Descriptor vm_;
   Carrier carrier_;
   std::function<void()> on_broken_;
+  std::function<void()> relieved_;
   std::deque<std::string> control_;
   std::size_t control_sent_ = 0;  ///< bytes of the first control frame already written
   std::deque<std::shared_ptr<Source>> ready_;

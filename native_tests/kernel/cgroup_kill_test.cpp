@@ -71,7 +71,7 @@ struct Means {
 };
 
 constexpr Payload kPayloads[] = {{"Stopped", run_stopped, 1},       {"Ignoring", run_ignoring, 1},
-                                 {"Daemonised", run_daemonised, 1}, {"Hoppers", run_hoppers, 500},
+                                 {"Daemonised", run_daemonised, 1}, {"Hoppers", run_hoppers, 40},
                                  {"Bomb", run_bomb, 100},           {"Frozen", run_ignoring, 1}};
 constexpr Means kMeans[] = {{"ByGroup", &Group::kill}, {"Each", &Group::kill_each}};
 

@@ -23,7 +23,7 @@ using test::spec_for;
 constexpr long kCgroup2Magic = 0x63677270;
 
 std::string v2_root() {
-  for (const std::string path : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+  for (std::string path : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
     struct statfs info = {};
     if (::statfs(path.c_str(), &info) == 0 && info.f_type == kCgroup2Magic) return path;
   }
