@@ -75,6 +75,15 @@ Result<std::string> read_file_at(int dirfd, const std::string& path, std::size_t
   return content;
 }
 
+Result<std::string> read_brief_at(int dirfd, const std::string& path) {
+  auto fd = open_at(dirfd, path, O_RDONLY);
+  if (!fd) return fd.error();
+  std::array<char, 4096> page;
+  const auto n = ::read(fd->get(), page.data(), page.size());
+  if (n < 0) return Error::last(Stage::kFile, path);
+  return std::string(page.data(), static_cast<std::size_t>(n));
+}
+
 Status write_file_at(int dirfd, const std::string& path, std::string_view value) {
   auto fd = open_at(dirfd, path, O_WRONLY);
   if (!fd) return fd.error();

@@ -23,6 +23,9 @@ Result<UniqueFd> open_beneath(int dirfd, const std::string& path, int flags,
 /// The whole content of a file, at most |limit| bytes (EFBIG beyond).
 Result<std::string> read_file_at(int dirfd, const std::string& path, std::size_t limit = 1U << 20);
 
+/// A file of the kernel's that is shorter than a page, by one read(2).
+Result<std::string> read_brief_at(int dirfd, const std::string& path);
+
 /// Writes |value| with a single write(2); a short write is EIO.
 Status write_file_at(int dirfd, const std::string& path, std::string_view value);
 

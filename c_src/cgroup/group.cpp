@@ -175,10 +175,24 @@ Status Group::find_shown() const {
 
 bool Group::contains(pid_t pid) const { return find_shown() && is_member(pid, shown_); }
 
-Result<CpuTime> Group::cpu_time() const {
-  auto text = read_file_at(dir_.get(), kCpuStat);
+Result<CpuTime> Group::cpu_time() {
+  auto text = read_brief_at(dir_.get(), kCpuStat);
   if (!text) return about(text.error(), name_);
-  return parse_cpu_stat(*text);
+  counted_ = parse_cpu_stat(*text);
+  return CpuTime{counted_.user_us - before_.user_us, counted_.system_us - before_.system_us};
+}
+
+bool Group::renew() {
+  const auto events = read_brief_at(dir_.get(), kEvents);
+  std::uint64_t populated = 1;
+  std::uint64_t frozen = 0;  // no such line before Linux 5.2
+  if (!events || !find_number(*events, "populated", populated) || populated != 0) return false;
+  if (find_number(*events, "frozen", frozen) && frozen != 0) return false;
+  // A directory of kernfs has a link for each of its sub-directories beside its own two.
+  struct stat info = {};
+  if (::fstat(dir_.get(), &info) != 0 || info.st_nlink != 2) return false;
+  before_ = counted_;
+  return true;
 }
 
 Result<bool> Group::remove() {

@@ -69,7 +69,13 @@ class Group {
   /// was one. Our own path in that form is read once and kept: a v2 group cannot be renamed.
   bool contains(pid_t pid) const;
 
-  Result<CpuTime> cpu_time() const;
+  /// What its processes have used since it was made or renewed.
+  Result<CpuTime> cpu_time();
+
+  /// Makes an empty group ready to be used again; what cpu_time() has told counts no longer. False
+  /// when it is not as it was made: populated, frozen, or with sub-groups. What else a payload can
+  /// have altered (its type, controllers below it) shows when a fork into it is refused.
+  bool renew();
 
   /// rmdir(2), sub-groups first. True when it is gone (also by another's hand); false while it is
   /// populated or has more sub-groups than one call removes: call again. Other failures are errors.
@@ -81,6 +87,8 @@ class Group {
 
   int parent_fd_ = -1;
   std::string name_;
+  CpuTime counted_;            // by the kernel, when it was asked last
+  CpuTime before_;             // of that, before it was renewed
   UniqueFd dir_;               // O_PATH: all that CLONE_INTO_CGROUP and the *at calls need
   mutable std::string shown_;  // shown_path() of it, empty until asked for
 };

@@ -21,6 +21,11 @@ constexpr int kWorthSplicing = 8 * 1024;
 
 bool is_refused(int code) { return code == ENOSYS || code == EPERM || code == EINVAL; }
 
+// Harmless as it stands: these are no descriptors (EBADF).
+bool splice_is_refused() {
+  return ::splice(-1, nullptr, -1, nullptr, 1, 0) < 0 && is_refused(errno);
+}
+
 Take outcome_of(ssize_t count) {
   if (count > 0) return Take::kTaken;
   if (count == 0) return Take::kEnd;
@@ -36,8 +41,9 @@ Push outcome_of_write(ssize_t) {
 void enlarge_pipe(int fd) { ::fcntl(fd, F_SETPIPE_SZ, 1 << 20); }
 
 Carrier::Carrier(bool splice) : splice_(splice), buffer_(kHeader + kReadBuffer) {
-  auto ends = splice ? make_pipe() : Result<PipeEnds>(PipeEnds{});
-  if (!ends || !splice) {
+  splice_ = splice_ && !splice_is_refused();
+  auto ends = splice_ ? make_pipe() : Result<PipeEnds>(PipeEnds{});
+  if (!ends || !splice_) {
     splice_ = false;
     return;
   }

@@ -42,6 +42,14 @@ protocol::ProcessId identify(pid_t pid) {
   return {pid, stat ? stat->start_time : 0};
 }
 
+// A path that leads to the VM's current directory whenever it is followed, see proc_pid_cwd(5). The
+// VM is the parent of erl_child_setup.
+std::string vm_directory(pid_t vm_side) {
+  const auto stat = read_proc_stat(vm_side);
+  const auto path = fmt::format("/proc/{}/cwd", stat ? stat->ppid : 0);
+  return ::faccessat(AT_FDCWD, path.c_str(), X_OK, 0) == 0 ? path : std::string();
+}
+
 }  // namespace
 
 Engine::Engine(asio::io_context& io, Setup setup)
@@ -52,14 +60,17 @@ Engine::Engine(asio::io_context& io, Setup setup)
       environment_(::environ),
       outbox_(io, std::move(setup_.to_vm), true, [this] { on_vm_gone(); }),
       reaper_(io, [this](int number) { on_signal(number); }),
+      spares_(*setup_.tree),
       shared_{io_,
               outbox_,
               reaper_,
               *setup_.tree,
+              spares_,
               environment_,
               refused_,
               raise_open_files(),
               null_.get(),
+              vm_directory(setup_.vm_side),
               [this](protocol::Id id, Leftover leftover) { on_over(id, std::move(leftover)); }},
       leftover_timer_(io),
       guardian_timer_(io),
@@ -139,6 +150,7 @@ void Engine::handle(const protocol::Hello& request) {
   if (refused_.clone3) back.refused.emplace_back("clone3");
   if (refused_.pidfd_open) back.refused.emplace_back("pidfd_open");
   if (refused_.close_range) back.refused.emplace_back("close_range");
+  if (shared_.vm_directory.empty()) back.refused.emplace_back("cwd");
   if (!outbox_.splices()) back.refused.emplace_back("splice");
   outbox_.send(back);
 }

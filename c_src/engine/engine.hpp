@@ -78,6 +78,7 @@ class Engine {
   process::Refused refused_;
   Outbox outbox_;
   Reaper reaper_;
+  cgroup::Spares spares_;
   Shared shared_;
   std::unordered_map<protocol::Id, std::shared_ptr<Live>> sessions_;
   std::vector<Leftover> leftovers_;

@@ -1,5 +1,6 @@
 #include "engine/live.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -11,11 +12,23 @@
 namespace contained::engine {
 namespace {
 
+constexpr process::ExitStatus kKilled = {.exited = false, .code = SIGKILL};
 constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
          static_cast<std::uint64_t>(time.tv_usec);
+}
+
+std::vector<std::string> candidates(const protocol::Start& request) {
+  std::vector<std::string> paths;
+  if (!request.path) return paths;
+  for (std::string_view left = *request.path; !left.empty();) {
+    const auto directory = left.substr(0, left.find(':'));
+    paths.push_back(fmt::format("{}/{}", directory, request.program));
+    left.remove_prefix(std::min(left.size(), directory.size() + 1));
+  }
+  return paths;
 }
 
 }  // namespace
@@ -24,11 +37,13 @@ Live::Live(Shared& shared, const protocol::Start& request)
     : shared_(shared),
       id_(request.id),
       session_(session::policy_of(request)),
+      parent_(request.group),
       out_{nullptr, session::Window(request.window)},
       err_{nullptr, session::Window(request.window)},
       max_output_(request.max_output),
+      hold_started_(request.hold_started),
       program_(request.program),
-      cd_(request.cd.value_or("")),
+      cd_(directory(request).value_or("")),
       started_at_(std::chrono::steady_clock::now()) {}
 
 Live::~Live() {
@@ -44,18 +59,18 @@ Result<std::shared_ptr<Live>> Live::start(Shared& shared, const protocol::Start&
 }
 
 Status Live::launch(const protocol::Start& request) {
-  auto group = shared_.tree.make_group(request.group, std::to_string(id_));
-  if (!group) return group.error();
   auto pipes = make_pipes(request, shared_.null_fd);
-  process::SpawnSpec spec{.program = request.program,
-                          .args = request.args,
-                          .env = shared_.environment.with(request.env, request.clear_env),
-                          .cd = request.cd,
-                          .cgroup_fd = group->fd(),
-                          .open_files = shared_.open_files};
-  if (pipes) spec.stdio = pipes->child;
-  auto spawned =
-      pipes ? process::spawn(spec, shared_.refused) : Result<process::Spawned>(pipes.error());
+  if (!pipes) return pipes.error();
+  auto group = shared_.spares.take(parent_);
+  if (!group) return group.error();
+  auto spawned = spawn(request, *pipes, *group);
+  if (!spawned && spawned.error().stage == Stage::kCgroup) {
+    // Somebody has altered or removed it since it was made: once more, in a new one.
+    (void)group->remove();
+    group = shared_.spares.make(parent_);
+    if (!group) return group.error();
+    spawned = spawn(request, *pipes, *group);
+  }
   if (!spawned) {
     (void)group->remove();
     return spawned.error();
@@ -63,6 +78,25 @@ Status Live::launch(const protocol::Start& request) {
   group_ = std::move(*group);
   adopt(std::move(*spawned), std::move(*pipes));
   return Done{};
+}
+
+// The default is chosen by the child, so that a hung directory hangs nobody else.
+std::optional<std::string> Live::directory(const protocol::Start& request) const {
+  if (request.cd || shared_.vm_directory.empty()) return request.cd;
+  return shared_.vm_directory;
+}
+
+Result<process::Spawned> Live::spawn(const protocol::Start& request, const Pipes& pipes,
+                                     const cgroup::Group& group) {
+  const process::SpawnSpec spec{.program = request.program,
+                                .args = request.args,
+                                .candidates = candidates(request),
+                                .env = shared_.environment.with(request.env, request.clear_env),
+                                .cd = directory(request),
+                                .stdio = pipes.child,
+                                .cgroup_fd = group.fd(),
+                                .open_files = shared_.open_files};
+  return process::spawn(spec, shared_.refused);
 }
 
 // From here on the child is ours to reap.
@@ -104,6 +138,7 @@ void Live::settle_exec() {
   exec_status_.reset();
   if (status.state == process::ExecState::kDone) return feed(session::Executed{});
   auto error = status.error;
+  altered_ = error.stage == Stage::kCgroup;
   error.subject = error.stage == Stage::kChdir ? cd_ : program_;
   feed(session::SetupFailed{std::move(error)});
 }
@@ -111,6 +146,10 @@ void Live::settle_exec() {
 void Live::on_exit(const process::Reaped& reaped) {
   leader_.mark_reaped();
   usage_ = reaped.usage;
+  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
+  const bool by_a_stranger = reaped.status == kKilled && !altered_;
+  if (by_a_stranger) shared_.spares.clear();
+  altered_ = altered_ || by_a_stranger;
   settle_exec();
   feed(session::LeaderExited{reaped.status});
 }
@@ -176,7 +215,8 @@ void Live::act() {
 void Live::perform(const session::Announce&) {
   announced_ = true;
   program_ = cd_ = {};
-  shared_.outbox.send(protocol::Started{id_, leader_.pid()});
+  const protocol::Started started{id_, leader_.pid()};
+  hold_started_ ? shared_.outbox.send_later(started) : shared_.outbox.send(started);
   for_each_pump(&Pump::resume);
 }
 
@@ -199,20 +239,19 @@ void Live::perform(const session::SendSignal& action) {
 
 void Live::perform(const session::KillGroup&) {
   (void)group_.kill();
+  altered_ = true;
   (void)leader_.signal(SIGKILL);
   shared_.reaper.kill_strays(shared_.tree);
 }
 
-// The removal is the check: it succeeds on an empty group and costs no look beforehand. What the
-// group has counted is read before it is gone.
+// Giving the group back is the check: it is taken when it is empty. What it has counted is read
+// before. One that could not be entered is not kept for others.
 void Live::perform(const session::CheckGroup&) {
   if (!group_.valid()) return feed(session::GroupChecked{});
   if (auto cpu = group_.cpu_time()) cpu_ = *cpu;
-  const auto removed = group_.remove();
-  if (removed && !*removed) {
-    return feed(session::GroupChecked{true, group_.processes().size()});
-  }
-  if (removed) group_ = {};
+  const auto taken = altered_ ? group_.remove() : shared_.spares.give_back(parent_, group_);
+  if (taken && !*taken) return feed(session::GroupChecked{true, group_.processes().size()});
+  if (taken) group_ = {};
   group_events_.reset();
   feed(session::GroupChecked{});
 }
@@ -234,6 +273,8 @@ void Live::perform(const session::DiscardStreams&) { for_each_pump(&Pump::discar
 
 void Live::perform(const session::Finish&) {
   const auto outcome = session_.outcome();
+  // Only now, with the leader reaped, are those that have left its group our children.
+  if (outcome.reason != session::Reason::kExit) shared_.reaper.kill_strays(shared_.tree);
   if (outcome.failure) {
     const auto& failure = *outcome.failure;
     shared_.outbox.send(
@@ -346,7 +387,7 @@ void Live::on_taken(protocol::Stream stream, std::size_t bytes) {
 }
 
 void Live::on_stream_end(protocol::Stream stream) {
-  if (announced_) shared_.outbox.send(protocol::Closed{id_, stream});
+  if (announced_) shared_.outbox.send_later(protocol::Closed{id_, stream});
   feed(session::StreamEnded{});
 }
 

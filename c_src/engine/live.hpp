@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cgroup/spares.hpp"
 #include "cgroup/tree.hpp"
 #include "engine/asio.hpp"
 #include "engine/environment.hpp"
@@ -33,10 +34,12 @@ struct Shared {
   Outbox& outbox;
   Reaper& reaper;
   cgroup::Tree& tree;
+  cgroup::Spares& spares;
   const Environment& environment;
   process::Refused& refused;
-  rlimit open_files;  ///< as the worker found it, for its children
-  int null_fd;        ///< /dev/null, read and write
+  rlimit open_files;         ///< as the worker found it, for its children
+  int null_fd;               ///< /dev/null, read and write
+  std::string vm_directory;  ///< leads to the VM's current directory; empty where it cannot be seen
   std::function<void(protocol::Id, Leftover)> on_over;  ///< the session has ended
 };
 
@@ -64,6 +67,9 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
 
  private:
   Status launch(const protocol::Start& request);
+  Result<process::Spawned> spawn(const protocol::Start& request, const Pipes& pipes,
+                                 const cgroup::Group& group);
+  std::optional<std::string> directory(const protocol::Start& request) const;
   void adopt(process::Spawned spawned, Pipes pipes);
   void watch_exec();
   void settle_exec();
@@ -110,6 +116,7 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   bool acting_ = false;
 
   cgroup::Group group_;
+  std::string parent_;  ///< the name of the group that it is in
   std::optional<Descriptor> group_events_;
   process::Child leader_;
   std::optional<Descriptor> exec_status_;
@@ -122,8 +129,10 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   std::shared_ptr<Feeder> feeder_;
   UniqueFd silent_stdin_;  ///< write end of an `open` stdin: held, never written
   std::optional<std::uint64_t> max_output_;
+  bool hold_started_;
   std::string program_;  ///< what a failure would be about, until it has started
   std::string cd_;
+  bool altered_ = false;  ///< the group: it could not be entered, or it was killed
   bool announced_ = false;
   bool draining_ = false;
   bool abandoned_ = false;

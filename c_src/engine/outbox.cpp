@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <utility>
 
 #include "base/file.hpp"
 #include "protocol/codec.hpp"
@@ -15,10 +17,11 @@ namespace contained::engine {
 namespace {
 // After so many bytes the loop looks at the VM's requests and at exits before it goes on.
 constexpr std::size_t kMostPerTurn = 4U << 20;
+constexpr std::chrono::milliseconds kLater{5};
 }  // namespace
 
 Outbox::Outbox(asio::io_context& io, UniqueFd vm, bool splice, std::function<void()> on_broken)
-    : io_(io), vm_(io), carrier_(splice), on_broken_(std::move(on_broken)) {
+    : io_(io), vm_(io), carrier_(splice), on_broken_(std::move(on_broken)), later_(io) {
   (void)set_nonblocking(vm.get());
   enlarge_pipe(vm.get());
   vm_.assign(vm.release());
@@ -28,6 +31,17 @@ void Outbox::send(const protocol::Event& event) {
   if (broken_) return;
   control_.push_back(protocol::encode(event));
   schedule();
+}
+
+void Outbox::send_later(const protocol::Event& event) {
+  if (broken_) return;
+  control_.push_back(protocol::encode(event));
+  if (scheduled_ || waiting_ || std::exchange(later_armed_, true)) return;
+  later_.expires_after(kLater);
+  later_.async_wait([this](const boost::system::error_code& error) {
+    later_armed_ = false;
+    if (!error) schedule();
+  });
 }
 
 void Outbox::offer(std::shared_ptr<Source> source) {

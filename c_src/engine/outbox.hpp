@@ -36,6 +36,10 @@ class Outbox {
   /// Queues a control frame.
   void send(const protocol::Event& event);
 
+  /// The same, but in no hurry: it leaves with whatever is sent next, and after 5 ms by itself. One
+  /// write in place of several is one wake-up of the VM.
+  void send_later(const protocol::Event& event);
+
   /// Queues |source| for a turn.
   void offer(std::shared_ptr<Source> source);
 
@@ -71,6 +75,8 @@ class Outbox {
   std::deque<std::string> control_;
   std::size_t control_sent_ = 0;  ///< bytes of the first control frame already written
   std::deque<std::shared_ptr<Source>> ready_;
+  asio::steady_timer later_;
+  bool later_armed_ = false;
   bool scheduled_ = false;
   bool waiting_ = false;
   bool broken_ = false;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/unique_fd.hpp"
 #include "engine/asio.hpp"
@@ -53,18 +54,30 @@ class Pump : public Source, public std::enable_shared_from_this<Pump> {
 
  private:
   void wait();
+  void on_readable();
+  void breathe();
   void offer();
   void probe();
   void settle(std::size_t taken, std::size_t asked);
   void end();
 
-  Descriptor pipe_;
+  int pipe() { return resting_ ? resting_.get() : watched_.native_handle(); }
+  bool is_busy() const { return moved_ >= kBusy; }
+
+  /// What a stream has moved when it counts as busy.
+  static constexpr std::uint64_t kBusy = 1U << 20;
+
+  // The pipe is in one of the two. Asio watches a descriptor for as long as it has it, and a busy
+  // command would wake the loop with each write although nobody waits for it.
+  Descriptor watched_;
+  UniqueFd resting_;
   protocol::Id id_;
   protocol::Stream stream_;
   Outbox& outbox_;
   PumpOwner* owner_;
   std::uint64_t moved_ = 0;
-  bool waiting_ = false;  ///< for the pipe to become readable
+  std::optional<asio::steady_timer> pause_;
+  bool waiting_ = false;  ///< for the pipe to become readable, or to fill
   bool offered_ = false;  ///< to the outbox
   bool draining_ = false;
   bool ended_ = false;

@@ -65,12 +65,16 @@ void Reaper::reap() {
   }
 }
 
-void Reaper::kill_strays(const cgroup::Tree& tree) const {
-  for (const pid_t pid : children_of(::getpid())) {
+void Reaper::kill_strays(const cgroup::Tree& tree) const { kill_strays_of(::getpid(), tree); }
+
+// The youngest first: the children of a killed process are nobody's until it is dead.
+void Reaper::kill_strays_of(pid_t parent, const cgroup::Tree& tree) const {
+  for (const pid_t pid : children_of(parent)) {
     if (watched_.contains(pid) || tree.contains(pid)) continue;
-    (void)process::signal_foreign(pid, SIGKILL, [](pid_t candidate) {
+    kill_strays_of(pid, tree);
+    (void)process::signal_foreign(pid, SIGKILL, [parent](pid_t candidate) {
       const auto stat = read_proc_stat(candidate);
-      return stat && stat->ppid == ::getpid();
+      return stat && stat->ppid == parent;
     });
   }
 }

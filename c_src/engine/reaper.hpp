@@ -34,13 +34,14 @@ class Reaper {
   void watch(pid_t pid, OnExit on_exit);
 
   /// SIGKILLs the children that nobody watches and that are in none of |tree|'s groups: they have
-  /// left their group (a root payload can) and their parent has died.
+  /// left their group (a root payload can) and their parent has died. Their descendants go first.
   void kill_strays(const cgroup::Tree& tree) const;
 
  private:
   void wait();
   void read_signals();
   void reap();
+  void kill_strays_of(pid_t parent, const cgroup::Tree& tree) const;
 
   Descriptor signals_;
   std::function<void(int)> on_signal_;

@@ -30,7 +30,10 @@ int kill_victims(const std::vector<contained::port::Victim>& victims) {
       const auto stat = contained::read_proc_stat(pid);
       return stat && stat->start_time == victim.start_time;
     };
+    const auto stat = contained::read_proc_stat(victim.pid);
     const auto killed = contained::process::signal_foreign(victim.pid, SIGKILL, same);
+    // The guardian of a killed worker has to tidy up, and may be stopped as well.
+    if (killed && stat && stat->ppid > 1) ::kill(stat->ppid, SIGCONT);
     if (!killed && killed.error().code != ESRCH) ++failures;
   }
   return failures == 0 ? 0 : 1;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -144,14 +145,35 @@ void reset_signals(SignalBits signals) noexcept {
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0, Stage::kSignal);
 }
 
+bool is_executable_file(const char* path) noexcept {
+  struct stat info = {};
+  constexpr mode_t kAnyone = S_IXUSR | S_IXGRP | S_IXOTH;
+  return ::stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & kAnyone) != 0;
+}
+
 // ETXTBSY: another thread's or program's child, forked while the file was being written, still
-// holds it open for an instant.
-[[noreturn]] void execute(const ChildPlan& plan) noexcept {
+// holds it open for an instant. Returns only when it has failed, errno saying why.
+void try_execute(const char* program, const ChildPlan& plan) noexcept {
   for (int tries = 0;; ++tries) {
-    ::execve(plan.program, plan.argv, plan.envp);
-    if (errno != ETXTBSY || tries == kBusyRetries) fail(kStatusFd, Stage::kExec);
+    ::execve(program, plan.argv, plan.envp);
+    if (errno != ETXTBSY || tries == kBusyRetries) return;
     ::nanosleep(&kBusyPause, nullptr);
   }
+}
+
+[[noreturn]] void execute(const ChildPlan& plan) noexcept {
+  if (plan.candidates == nullptr) try_execute(plan.program, plan);
+  for (char* const* candidate = plan.candidates; candidate != nullptr && *candidate != nullptr;
+       ++candidate) {
+    plan.argv[0] = *candidate;
+    try_execute(*candidate, plan);
+    const int code = errno;
+    // Found, and yet not to be executed: a missing interpreter is ENOENT too.
+    const bool found = is_executable_file(*candidate);
+    errno = found ? code : ENOENT;
+    if (found) break;
+  }
+  fail(kStatusFd, Stage::kExec);
 }
 
 }  // namespace

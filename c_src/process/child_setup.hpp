@@ -24,7 +24,8 @@ inline constexpr int kLastSignal = 64;
 /// What the child needs. Points into the parent's memory, of which the child has its own copy.
 struct ChildPlan {
   const char* program = nullptr;
-  char* const* argv = nullptr;
+  char** argv = nullptr;              ///< [0] is changed with |candidates|
+  char* const* candidates = nullptr;  ///< null-terminated; null: |program|
   char* const* envp = nullptr;
   const char* cd = nullptr;              ///< null: stay
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice

@@ -41,6 +41,7 @@ struct Forked {
 struct Pointers {
   std::vector<char*> argv;
   std::vector<char*> envp;
+  std::vector<char*> candidates;
 };
 
 std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
@@ -65,13 +66,15 @@ std::string_view bad_field(const SpawnSpec& spec) {
   if (has_nul(spec.program)) return "program";
   if (spec.args.empty() || any_has_nul(spec.args)) return "args";
   if (any_has_nul(spec.env)) return "env";
+  if (any_has_nul(spec.candidates)) return "candidates";
   if (spec.cd && has_nul(*spec.cd)) return "cd";
   return {};
 }
 
-ChildPlan plan_for(const SpawnSpec& spec, const Pointers& pointers, int status_fd,
+ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
                    const Refused& refused) {
   ChildPlan plan;
+  if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();
   plan.envp = pointers.envp.data();
@@ -190,7 +193,7 @@ Result<Spawned> spawn(const SpawnSpec& spec, Refused& refused) {
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0) return Error::last(Stage::kPipe);
   UniqueFd status(ends[0]);
   const UniqueFd status_write(ends[1]);
-  const Pointers pointers = {pointers_to(spec.args), pointers_to(spec.env)};
+  Pointers pointers = {pointers_to(spec.args), pointers_to(spec.env), pointers_to(spec.candidates)};
   const auto plan = plan_for(spec, pointers, status_write.get(), refused);
   auto forked = fork_child(plan, spec.cgroup_fd, refused);
   if (!forked) return forked.error();

@@ -13,6 +13,11 @@ namespace contained::process {
 struct SpawnSpec {
   std::string program;            ///< a path with a slash; execve(2) is given it as it is
   std::vector<std::string> args;  ///< the whole argv
+
+  /// When not empty, the program is the first of these paths that is an executable regular file, as
+  /// System.find_executable/1 has it, and argv[0] is that path.
+  std::vector<std::string> candidates;
+
   std::vector<std::string> env;   ///< the whole environment, "NAME=value"
   std::optional<std::string> cd;  ///< default: ours
 

@@ -104,8 +104,18 @@ bool read_ladder(TermReader& in, Ladder& out) {
 
 // ---- Spec
 
-bool read_program(TermReader& in, Start& start) {
-  return read_text(in, start.program) && start.program.find('/') != std::string::npos;
+// Only absolute directories: a relative one would be meant from the VM's, not the command's.
+bool read_path(TermReader& in, Start& start) {
+  if (!read_text(in, start.path.emplace()) || !start.path->starts_with('/')) return false;
+  for (auto at = start.path->find(':'); at != std::string::npos; at = start.path->find(':', at)) {
+    if (++at == start.path->size() || (*start.path)[at] != '/') return false;
+  }
+  return true;
+}
+
+bool names_a_program(const Start& start) {
+  const bool has_slash = start.program.find('/') != std::string::npos;
+  return !start.program.empty() && has_slash != start.path.has_value();
 }
 
 bool read_args(TermReader& in, Start& start) {
@@ -151,7 +161,8 @@ struct Key {
 
 // As in README.md, "Spec".
 constexpr std::array kKeys = {
-    Key{"program", read_program},
+    Key{"program", [](auto& in, auto& to) { return read_text(in, to.program); }},
+    Key{"path", read_path},
     Key{"args", read_args},
     Key{"env", read_env},
     Key{"clear_env", [](auto& in, auto& to) { return read_choice(in, kBooleans, to.clear_env); }},
@@ -165,6 +176,8 @@ constexpr std::array kKeys = {
     Key{"stop", [](auto& in, auto& to) { return read_ladder(in, to.stop); }},
     Key{"signal_to", [](auto& in, auto& to) { return read_choice(in, kTargets, to.signal_to); }},
     Key{"linger", [](auto& in, auto& to) { return read_choice(in, kLingers, to.linger); }},
+    Key{"hold_started",
+        [](auto& in, auto& to) { return read_choice(in, kBooleans, to.hold_started); }},
     Key{"group", read_group}};
 
 bool read_spec(TermReader& in, std::size_t pairs, Start& start) {
@@ -178,7 +191,7 @@ bool read_spec(TermReader& in, std::size_t pairs, Start& start) {
     seen.set(index);
   }
   // The two keys without a default; what was read for them is not empty.
-  return !start.program.empty() && !start.args.empty();
+  return names_a_program(start) && !start.args.empty();
 }
 
 // ---- Requests

@@ -46,6 +46,7 @@ struct Hello {
 struct Start {
   Id id = 0;
   std::string program;
+  std::optional<std::string> path;  ///< where a |program| without a slash is looked for
   std::vector<std::string> args;
   std::vector<EnvChange> env;
   bool clear_env = false;
@@ -60,6 +61,7 @@ struct Start {
   Target signal_to = Target::kAll;
   Linger linger = Linger::kWait;
   std::string group = "default";
+  bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 
 /// |data| points into the frame it was decoded from.

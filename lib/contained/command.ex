@@ -47,37 +47,71 @@ defmodule Contained.Command do
     check_program!(kind, program)
     Enum.each(args, &check_argument!(kind, &1))
 
-    case Executable.find(program) do
-      {:ok, path} -> build(kind, path, args, Options.parse!(kind, opts), {program, args, opts})
-      :error -> {:error, error(:enoent, :exec, program)}
+    with {:ok, options} <- parse(kind, program, opts),
+         {:ok, place} <- locate(kind, program, options) do
+      build(kind, place, args, options, {program, args, opts})
     end
   end
+
+  # A name that is nowhere in PATH comes before a wrong option.
+  defp parse(kind, program, opts) do
+    {:ok, Options.parse!(kind, opts)}
+  catch
+    :error, reason ->
+      with {:ok, _path} <- find(program), do: :erlang.raise(:error, reason, __STACKTRACE__)
+  end
+
+  # Each look at a file from here is a trip to a dirty scheduler, so where a failure has nothing to
+  # undo the child itself looks for the program.
+  defp locate(kind, program, options) do
+    path = if plain?(kind, options), do: Executable.search_path(program)
+    if path, do: {:ok, {program, path}}, else: with({:ok, path} <- find(program), do: {:ok, path})
+  end
+
+  defp find(program) do
+    with :error <- Executable.find(program), do: {:error, error(:enoent, :exec, program)}
+  end
+
+  # Opening one of these collectables has no effect outside.
+  defp plain?(kind, options) when kind in [:cmd, :shell, :run] do
+    not Map.has_key?(options, :arg0) and plain?(Map.get(options, :into, "")) and
+      plain?(options[:stderr])
+  end
+
+  defp plain?(_kind, _options), do: false
+
+  defp plain?({:into, collectable}), do: plain?(collectable)
+  defp plain?(other), do: is_binary(other) or is_list(other) or is_atom(other)
 
   @doc "Prepares a line for the shell."
   @spec shell(binary, keyword) :: {:ok, t} | {:error, Error.t()}
   def shell(line, opts) do
     check_program!(:shell, line)
     args = ["-c", "(" <> body(line) <> "\n)"]
-    build(:shell, shell_path(), args, Options.parse!(:shell, opts), {line, [], opts})
+    options = Options.parse!(:shell, opts)
+    build(:shell, shell_place(options), args, options, {line, [], opts})
   end
 
   # As System.shell/2: the first in PATH. It names itself by that path in its messages.
-  defp shell_path do
-    case Executable.find("sh") do
-      {:ok, path} -> path
-      :error -> "/bin/sh"
+  defp shell_place(options) do
+    case locate(:shell, "sh", options) do
+      {:ok, place} -> place
+      {:error, _not_found} -> "/bin/sh"
     end
   end
 
   # A shell refuses an empty list; System.shell/2 (since Elixir 1.17) takes it for success.
   defp body(line), do: if(String.trim(line) == "", do: ":", else: line)
 
-  @doc "Whether a program that was named by an absolute path can be run."
+  @doc """
+  Whether a program that was named by an absolute path can be run, for commands that are to fail
+  at once. The others learn it from execve(2).
+  """
   @spec check(t) :: :ok | {:error, Error.t()}
   def check(
         %__MODULE__{call: {<<?/, _::binary>>, _args, _opts}, spec: %{program: path}} = command
       )
-      when command.kind != :shell do
+      when command.kind in [:stream, :start] do
     with {:error, reason} <- Executable.check(path), do: {:error, error(reason, :exec, path)}
   end
 
@@ -107,14 +141,14 @@ defmodule Contained.Command do
   defp function(:shell), do: "Contained.shell/2"
   defp function(kind), do: "Contained.#{kind}/3"
 
-  defp build(_kind, _path, _args, %{cd: ""}, _call), do: {:error, error(:enoent, :chdir, "")}
+  defp build(_kind, _place, _args, %{cd: ""}, _call), do: {:error, error(:enoent, :chdir, "")}
 
-  defp build(kind, path, args, options, call) do
+  defp build(kind, place, args, options, call) do
     refuse_conflicts!(options)
 
     command = %__MODULE__{
       kind: kind,
-      spec: spec(kind, path, args, options),
+      spec: spec(kind, place, args, options),
       input: options[:input],
       deadline: deadline(options),
       call: call,
@@ -168,8 +202,8 @@ defmodule Contained.Command do
   defp describe(_options, {:input, :any}), do: inspect("input")
   defp describe(options, {key, _value}), do: inspect("#{key}: #{inspect(options[key])}")
 
-  defp spec(kind, path, args, options) do
-    %{program: path, args: [Map.get(options, :arg0, path) | args]}
+  defp spec(kind, place, args, options) do
+    place(place, args, options)
     |> Map.merge(Map.take(options, [:env, :clear_env, :window, :timeout, :max_output]))
     |> Map.merge(Map.take(options, [:signal_to, :linger]))
     |> Map.merge(streams(kind, options))
@@ -177,15 +211,13 @@ defmodule Contained.Command do
     |> put_ladder(ladder(options))
   end
 
-  defp put_directory(spec, options) do
-    case directory(options) do
-      nil -> spec
-      directory -> Map.put(spec, :cd, directory)
-    end
-  end
+  # With a search path the program that is found becomes argv[0].
+  defp place({name, path}, args, _options), do: %{program: name, path: path, args: [name | args]}
+  defp place(path, args, options), do: %{program: path, args: [options[:arg0] || path | args]}
 
-  defp directory(%{cd: path}), do: Executable.absolute(path)
-  defp directory(_options), do: Executable.cwd()
+  # Without it the port program sees to it that the command begins where the VM is.
+  defp put_directory(spec, %{cd: path}), do: Map.put(spec, :cd, Executable.absolute(path))
+  defp put_directory(spec, _options), do: spec
 
   defp streams(_kind, %{use_stdio: false}),
     do: %{stdin: :inherit, stdout: :inherit, stderr: :inherit}

@@ -23,6 +23,21 @@ defmodule Contained.Executable do
     end
   end
 
+  @doc """
+  The VM's PATH, if a search for `name` in it needs nothing else: a name without a slash, and
+  absolute directories only.
+  """
+  @spec search_path(binary) :: binary | nil
+  def search_path(name) do
+    bare? = name != "" and :binary.match(name, "/") == :nomatch
+    path = if bare?, do: :os.getenv(~c"PATH"), else: false
+    if path, do: absolute_only(directories(path))
+  end
+
+  defp absolute_only(directories) do
+    if Enum.all?(directories, &match?(<<?/, _::binary>>, &1)), do: Enum.join(directories, ":")
+  end
+
   @doc "What access(2) with X_OK would say, as far as it can be told from outside."
   @spec check(binary) :: :ok | {:error, atom}
   def check(path) do

@@ -118,8 +118,8 @@ defmodule Contained.Port do
   """
   @spec kill(binary, [identity]) :: :ok | :timeout
   def kill(program, identities) do
-    {pid, ref} = spawn_killer(program, Enum.map(identities, &to_argument/1))
-    await_killer(pid, ref)
+    {_pid, ref} = spawn_killer(program, Enum.map(identities, &to_argument/1))
+    await_killer(ref)
   end
 
   defp to_argument({pid, start}), do: "#{pid}:#{start}"
@@ -138,13 +138,14 @@ defmodule Contained.Port do
     ErlangError -> :error
   end
 
-  defp await_killer(pid, ref) do
+  # One that is late goes on: to end it would close its port, and the program, which on a starved
+  # machine may not even have been executed yet, would never kill anybody.
+  defp await_killer(ref) do
     receive do
       {:DOWN, ^ref, _, _, _} -> :ok
     after
       @kill_timeout ->
         Process.demonitor(ref, [:flush])
-        Process.exit(pid, :kill)
         :timeout
     end
   end

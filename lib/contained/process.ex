@@ -19,7 +19,7 @@ defmodule Contained.Process do
 
   @enforce_keys [:ref, :launcher, :owner, :os_pid]
   defstruct [:ref, :launcher, :owner, :os_pid, :program, :captured, :writer] ++
-              [:half_window, :taken, :patience, :deadline]
+              [:grant, :taken, :patience, :deadline]
 
   @opaque t :: %__MODULE__{}
 

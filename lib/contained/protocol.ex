@@ -100,7 +100,7 @@ defmodule Contained.Protocol do
   defp values do
     [:ok, true, false, :stdout, :stderr, :exited, :signaled, :exit, :signal, :timeout] ++
       [:stopped, :output_limit, :cgroup2, :none] ++
-      [:clone3, :pidfd_open, :close_range, :splice, :openat2] ++
+      [:clone3, :pidfd_open, :close_range, :splice, :openat2, :cwd] ++
       [:start, :input, :close_input, :credit, :stop, :ping, :shutdown, :""]
   end
 

@@ -38,8 +38,15 @@ defmodule Contained.Session do
 
   defp collect(command, launcher, acc, fun) do
     ref = :erlang.monitor(:process, launcher, alias: :demonitor)
-    guard(ref, begin(command, launcher, ref), acc, fun)
+    guard(ref, begin(hold_started(command), launcher, ref), acc, fun)
   end
+
+  # Nobody waits for `started` here: it may come with the next event, which saves a wake-up.
+  defp hold_started(%{input: nil, spec: spec} = command) do
+    %{command | spec: Map.put(spec, :hold_started, true)}
+  end
+
+  defp hold_started(command), do: command
 
   # What does not change while the command runs, but for the OS pid.
   defp begin(command, launcher, ref) do
@@ -49,13 +56,14 @@ defmodule Contained.Session do
       launcher: launcher,
       command: command,
       writer: Input.start(command.input, launcher, ref),
-      half: half_window(command.spec),
+      grant: grant_size(command.spec),
       deadline: deadline(command.deadline),
       os_pid: nil
     }
   end
 
-  defp half_window(spec), do: max(div(Map.get(spec, :window, @default_window), 2), 1)
+  # Early enough that the port program need not wait for it.
+  defp grant_size(spec), do: max(div(Map.get(spec, :window, @default_window), 4), 1)
 
   defp guard(ref, session, acc, fun) do
     loop(ref, session, acc, fun, {0, 0})
@@ -76,9 +84,6 @@ defmodule Contained.Session do
         Input.go(session.writer)
         loop(ref, %{session | os_pid: os_pid}, acc, fun, taken)
 
-      {^ref, {:closed, _stream}} ->
-        loop(ref, session, acc, fun, taken)
-
       {^ref, message} ->
         finish(ref, session, acc, message)
 
@@ -96,7 +101,7 @@ defmodule Contained.Session do
   defp consumed(ref, session, {out, err}, 1, size), do: {grant(ref, session, 1, out + size), err}
   defp consumed(ref, session, {out, err}, 2, size), do: {out, grant(ref, session, 2, err + size)}
 
-  defp grant(ref, %{half: half, launcher: launcher}, number, taken) when taken >= half do
+  defp grant(ref, %{grant: size, launcher: launcher}, number, taken) when taken >= size do
     send(launcher, {:contained, :credit, ref, name(number), taken})
     0
   end
@@ -178,7 +183,7 @@ defmodule Contained.Session do
       program: session.command.spec.program,
       captured: captured(session.command.spec),
       writer: session.writer,
-      half_window: session.half,
+      grant: session.grant,
       taken: :atomics.new(3, signed: false),
       patience: patience(session.command.spec),
       deadline: session.deadline
@@ -213,7 +218,6 @@ defmodule Contained.Session do
       {^ref, {:ended, map}} -> over(process, {:ended, map})
       {^ref, :launcher_down} -> over(process, :launcher_down)
       {^ref, {:input_raised, kind, reason, stack}} -> give_back(process, kind, reason, stack)
-      {^ref, {:closed, _stream}} -> next(process, ref, deadline)
       {:DOWN, ^ref, _, _, _} -> over(process, :launcher_down)
       {{:input_down, ^ref}, _, _, _, reason} -> input_down(process, reason, deadline)
     after
@@ -224,7 +228,7 @@ defmodule Contained.Session do
   defp take(process, number, data) do
     taken = :atomics.add_get(process.taken, number, byte_size(data))
 
-    if taken >= process.half_window do
+    if taken >= process.grant do
       :atomics.put(process.taken, number, 0)
       send(process.launcher, {:contained, :credit, process.ref, name(number), taken})
     end

@@ -97,6 +97,7 @@ const std::map<std::string, Check> kDown = {
     {"hello_other_version", [](const Request& r) { EXPECT_EQ(as<Hello>(r).version, 2); }},
     {"start_least", is_least_start},
     {"start_full", is_full_start},
+    {"start_hold_started", [](const Request& r) { EXPECT_TRUE(as<Start>(r).hold_started); }},
     {"start_lists_empty", is_start_of_empty_lists},
     {"start_stdio_1", is_start_with<Stdin::kOpen, Output::kPipe, Output::kInherit>},
     {"start_stdio_2", is_start_with<Stdin::kNull, Output::kInherit, Output::kNull>},

@@ -30,7 +30,7 @@ defmodule Contained.LauncherTest do
       assert pids(dir) == []
       task = collect(launcher, %{cd: "/srv", env: [{"A", "1"}], window: 9})
       assert {1, spec} = started(dir)
-      assert spec == %{program: "/bin/x", args: ["x"], cd: "/srv", env: [{"A", "1"}], window: 9}
+      assert %{program: "/bin/x", args: ["x"], cd: "/srv", env: [{"A", "1"}], window: 9} = spec
       assert [{:hello, 1} | _] = told(dir)
 
       greet(dir)

@@ -32,7 +32,6 @@ defmodule Contained.ProcessTest do
       tell(ref, {:output, 1, "a"})
       tell(ref, {:output, 2, "b"})
       tell(ref, {:output, 1, "c"})
-      tell(ref, {:closed, :stdout})
       tell(ref, {:ended, ended(%{status: {:exited, 3}})})
       assert {:ok, result} = Process.await(process)
       assert %Result{stdout: "ac", stderr: "b", status: 3, os_pid: 42, reason: :exit} = result
@@ -118,7 +117,6 @@ defmodule Contained.ProcessTest do
       {process, ref} = open()
       tell(ref, {:output, 1, "a"})
       tell(ref, {:output, 2, "b"})
-      tell(ref, {:closed, :stdout})
       assert Process.next(process) == {:stdout, "a"}
       assert Process.next(process) == {:stderr, "b"}
       assert Process.next(process, 10) == {:error, :timeout}

@@ -2,7 +2,7 @@ defmodule Contained.Launcher.Link do
   @moduledoc false
   # The port program of one launcher, open or not: frames written to it wait here while it is not.
 
-  alias Contained.{Environment, Port, Protocol}
+  alias Contained.{Environment, Executable, Port, Protocol}
 
   # After the worker was killed the guardian empties the control groups; then it has to go too.
   @cleanup 200
@@ -47,9 +47,19 @@ defmodule Contained.Launcher.Link do
 
   @doc "A specification with what has changed in the VM's environment since the program started."
   @spec complete(t, map) :: map
-  def complete(_link, %{clear_env: true} = spec), do: spec
+  def complete(link, spec), do: link |> put_directory(spec) |> put_changes(link)
 
-  def complete(link, spec) do
+  # The port program looks where the VM is by itself, if it is allowed to.
+  defp put_directory(%{hello: %{refused: refused}}, spec) when not is_map_key(spec, :cd) do
+    cwd = if :cwd in refused, do: Executable.cwd()
+    if cwd, do: Map.put(spec, :cd, cwd), else: spec
+  end
+
+  defp put_directory(_link, spec), do: spec
+
+  defp put_changes(%{clear_env: true} = spec, _link), do: spec
+
+  defp put_changes(spec, link) do
     case Environment.changes(link.snapshot) do
       [] -> spec
       changes -> Map.update(spec, :env, changes, &(changes ++ &1))

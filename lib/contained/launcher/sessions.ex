@@ -154,9 +154,8 @@ defmodule Contained.Launcher.Sessions do
     finish(sessions, id, entry, {:failed, stage, errno, subject})
   end
 
-  defp event(sessions, _id, entry, {:closed, _, stream}) do
-    {sessions, [tell(entry, {:closed, stream})]}
-  end
+  # Nobody waits for the end of a stream: what counts is the end of the command.
+  defp event(sessions, _id, _entry, {:closed, _, _stream}), do: {sessions, []}
 
   defp event(sessions, id, entry, {:input_credit, _, bytes}) do
     feed(sessions, id, entry, &Feed.credit(&1, bytes))

@@ -34,14 +34,13 @@ defmodule Contained.Launcher.SessionsTest do
     assert Sessions.ref(sessions, 99) == nil
   end
 
-  test "started and closed are handed on", %{sessions: sessions, id: id, ref: ref} do
+  test "started is handed on, closed concerns nobody", %{sessions: sessions, id: id, ref: ref} do
     assert {sessions, [{:tell, ^ref, {:started, 42}}]} =
              Sessions.event(sessions, {:started, id, 42})
 
     assert [%{os_pid: 42, program: "/bin/x"}] = Sessions.list(sessions)
 
-    assert {_, [{:tell, ^ref, {:closed, :stdout}}]} =
-             Sessions.event(sessions, {:closed, id, :stdout})
+    assert {_, []} = Sessions.event(sessions, {:closed, id, :stdout})
   end
 
   test "ended is the end, for all who wait", %{sessions: sessions, id: id, ref: ref} do

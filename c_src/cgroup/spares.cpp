@@ -1,0 +1,37 @@
+#include "cgroup/spares.hpp"
+
+#include <utility>
+
+namespace contained::cgroup {
+
+Result<Group> Spares::take(const std::string& parent) {
+  const auto found = spares_.find(parent);
+  if (found == spares_.end() || found->second.empty()) return make(parent);
+  auto group = std::move(found->second.back());
+  found->second.pop_back();
+  return group;
+}
+
+Result<Group> Spares::make(const std::string& parent) {
+  return tree_.make_group(parent, std::to_string(next_name_++));
+}
+
+void Spares::clear() {
+  for (auto& [parent, groups] : spares_) {
+    for (auto& group : groups) (void)group.remove();
+  }
+  spares_.clear();
+}
+
+Result<bool> Spares::give_back(const std::string& parent, Group& group) {
+  auto& spares = spares_[parent];
+  if (spares.size() >= kMost || !group.renew()) {
+    auto removed = group.remove();
+    if (removed && *removed) group = {};
+    return removed;
+  }
+  spares.push_back(std::exchange(group, {}));
+  return true;
+}
+
+}  // namespace contained::cgroup

@@ -1,0 +1,109 @@
+defmodule Contained.VM do
+  @moduledoc false
+  # A second VM, to be stopped and killed: it runs a function of `Contained.VM.Guest`, says what it
+  # has done in lines that begin with "vm ", and acts on the lines that it is sent.
+
+  import ExUnit.Assertions
+  alias Contained.{Case, Proc}
+
+  def start(function, args \\ []) do
+    code = "apply(Contained.VM.Guest, #{inspect(function)}, #{inspect(args)})"
+    ebin = Application.app_dir(:contained, "ebin")
+
+    port =
+      Port.open(
+        {:spawn_executable, System.find_executable("elixir")},
+        [
+          {:args, ["-pa", ebin, "-e", code]},
+          {:env, [{~c"CONTAINED_HELPERS", helpers()}]},
+          {:line, 4_096}
+        ] ++ [:binary, :exit_status, :stderr_to_stdout, :hide]
+      )
+
+    ["ready", beam, guardian, worker, cgroup, marker] = read(port)
+    os_pids = %{guardian: number(guardian), worker: number(worker)}
+    %{port: port, os_pid: number(beam), os_pids: os_pids, cgroup: cgroup, marker: marker}
+  end
+
+  defp helpers, do: "daemonize" |> Case.helper_path() |> Path.dirname() |> to_charlist()
+
+  defp number(text), do: String.to_integer(text)
+
+  defp read(port, said \\ []) do
+    receive do
+      {^port, {:data, {:eol, "vm " <> words}}} -> String.split(words)
+      {^port, {:data, {_, line}}} -> read(port, [line | said])
+      {^port, {:exit_status, status}} -> failed("has ended with #{status}", said)
+    after
+      60_000 -> failed("says nothing", said)
+    end
+  end
+
+  defp failed(what, said),
+    do: flunk("the second VM #{what}\n" <> (said |> Enum.reverse() |> Enum.join("\n")))
+
+  def tell(vm, line), do: Port.command(vm.port, line <> "\n")
+
+  @doc "Milliseconds from before `event` until the VM has ended."
+  def ended_after(vm, event) do
+    begin = Proc.now()
+    event.()
+    await_end(vm)
+    Proc.now() - begin
+  end
+
+  def await_end(vm, said \\ []) do
+    %{port: port} = vm
+
+    receive do
+      {^port, {:exit_status, _}} -> :ok
+      {^port, {:data, {_, line}}} -> await_end(vm, [line | said])
+    after
+      60_000 -> failed("does not end", said)
+    end
+  end
+end
+
+defmodule Contained.VM.Guest do
+  @moduledoc false
+  # What runs in the second VM.
+
+  alias Contained.{Launcher, NastyTree, Proc}
+
+  @doc "A nasty tree runs."
+  def tree do
+    begin()
+    {_process, marker, _pids} = NastyTree.start([])
+    ready(marker)
+    obey()
+  end
+
+  @doc "The port program is stopped, in whole or in part, and input waits for it."
+  def wedged(victims) do
+    begin()
+    {process, marker, _pids} = NastyTree.start([])
+    info = Proc.launcher_info(Launcher)
+    Proc.kill("STOP", for(victim <- victims, do: info.os_pids[victim]))
+    spawn(fn -> Contained.Process.write(process, :binary.copy("x", 300_000)) end)
+    ready(marker)
+    obey()
+  end
+
+  defp begin, do: {:ok, _} = Application.ensure_all_started(:contained)
+
+  defp ready(marker) do
+    %{os_pids: os_pids, cgroup: cgroup} = Proc.launcher_info(Launcher)
+    words = [System.pid(), os_pids.guardian, os_pids.worker, cgroup, marker]
+    IO.puts("vm ready " <> Enum.join(words, " "))
+  end
+
+  defp obey do
+    case IO.gets("") do
+      "stop\n" -> System.stop()
+      "halt\n" -> System.halt(0)
+      _eof -> System.halt(1)
+    end
+
+    Process.sleep(:infinity)
+  end
+end
