@@ -1,6 +1,5 @@
 #include "engine/live.hpp"
 
-#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -8,6 +7,8 @@
 #include <string>
 #include <unordered_set>
 #include <utility>
+
+#include "engine/spec.hpp"
 
 namespace contained::engine {
 namespace {
@@ -18,17 +19,6 @@ constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
 std::uint64_t microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
          static_cast<std::uint64_t>(time.tv_usec);
-}
-
-std::vector<std::string> candidates(const protocol::Start& request) {
-  std::vector<std::string> paths;
-  if (!request.path) return paths;
-  for (std::string_view left = *request.path; !left.empty();) {
-    const auto directory = left.substr(0, left.find(':'));
-    paths.push_back(fmt::format("{}/{}", directory, request.program));
-    left.remove_prefix(std::min(left.size(), directory.size() + 1));
-  }
-  return paths;
 }
 
 }  // namespace
@@ -43,7 +33,7 @@ Live::Live(Shared& shared, const protocol::Start& request)
       max_output_(request.max_output),
       hold_started_(request.hold_started),
       program_(request.program),
-      cd_(directory(request).value_or("")),
+      cd_(request.cd.value_or(shared.vm_directory)),
       started_at_(std::chrono::steady_clock::now()) {}
 
 Live::~Live() {
@@ -80,22 +70,12 @@ Status Live::launch(const protocol::Start& request) {
   return Done{};
 }
 
-// The default is chosen by the child, so that a hung directory hangs nobody else.
-std::optional<std::string> Live::directory(const protocol::Start& request) const {
-  if (request.cd || shared_.vm_directory.empty()) return request.cd;
-  return shared_.vm_directory;
-}
-
 Result<process::Spawned> Live::spawn(const protocol::Start& request, const Pipes& pipes,
                                      const cgroup::Group& group) {
-  const process::SpawnSpec spec{.program = request.program,
-                                .args = request.args,
-                                .candidates = candidates(request),
-                                .env = shared_.environment.with(request.env, request.clear_env),
-                                .cd = directory(request),
-                                .stdio = pipes.child,
-                                .cgroup_fd = group.fd(),
-                                .open_files = shared_.open_files};
+  auto spec = spec_of(request, shared_.environment, shared_.vm_directory);
+  spec.stdio = pipes.child;
+  spec.cgroup_fd = group.fd();
+  spec.open_files = shared_.open_files;
   return process::spawn(spec, shared_.refused);
 }
 

@@ -69,7 +69,6 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   Status launch(const protocol::Start& request);
   Result<process::Spawned> spawn(const protocol::Start& request, const Pipes& pipes,
                                  const cgroup::Group& group);
-  std::optional<std::string> directory(const protocol::Start& request) const;
   void adopt(process::Spawned spawned, Pipes pipes);
   void watch_exec();
   void settle_exec();

@@ -204,6 +204,23 @@ TEST(DecodeStart, RefusesProgramsWithoutASlashOrWithANul) {
   }
 }
 
+bool accepts_search(std::string_view program, std::string_view path) {
+  TermWriter out;
+  out.tuple(3).atom("start").count(7).map(3).atom("program").binary(program);
+  out.atom("path").binary(path).atom("args").list(1).binary("true").end_list(1);
+  return std::holds_alternative<Start>(request(out.bytes()));
+}
+
+TEST(DecodeStart, LooksForANameInAbsoluteDirectoriesOnly) {
+  EXPECT_TRUE(accepts_search("true", "/bin"));
+  EXPECT_TRUE(accepts_search("true", "/usr/bin:/bin"));
+  for (const auto* path : {"", "bin", "/bin:", ":/bin", "/bin::/x", "/bin:x", "/bin:."}) {
+    EXPECT_FALSE(accepts_search("true", path)) << path;
+  }
+  EXPECT_FALSE(accepts_search("/bin/true", "/bin"));
+  EXPECT_FALSE(accepts_search("", "/bin"));
+}
+
 TEST(DecodeStart, ChecksTheDirectory) {
   EXPECT_TRUE(accepts_binary("cd", "/srv"));
   EXPECT_FALSE(accepts_binary("cd", kNul));

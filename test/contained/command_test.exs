@@ -14,7 +14,6 @@ defmodule Contained.CommandTest do
     assert spec([]) == %{
              program: "/bin/echo",
              args: ["/bin/echo", "hi"],
-             cd: File.cwd!(),
              stdin: :open,
              stdout: :pipe,
              stderr: :inherit
@@ -27,11 +26,24 @@ defmodule Contained.CommandTest do
     assert %{stdin: :pipe, stderr: :inherit} = spec(:start, [])
   end
 
-  test "a relative name is sent as the path it was found at" do
-    {:ok, command} = Command.new(:cmd, "true", [], [])
-    assert command.spec.program == System.find_executable("true")
-    assert command.spec.args == [command.spec.program]
-    assert command.call == {"true", [], []}
+  test "a relative name is looked for by the child, in the VM's PATH" do
+    {:ok, command} = Command.new(:cmd, "true", [], into: [])
+    assert %{program: "true", args: ["true"]} = command.spec
+    assert command.spec.path == System.get_env("PATH")
+    assert command.call == {"true", [], [into: []]}
+  end
+
+  test "a relative name is sent as the path it was found at where a failure is to have no effect" do
+    path = System.find_executable("true")
+
+    for {kind, opts} <- [cmd: [into: IO.stream()], stream: [], start: []] do
+      {:ok, %{spec: spec}} = Command.new(kind, "true", [], opts)
+      assert %{program: ^path, args: [^path]} = spec
+      refute Map.has_key?(spec, :path)
+    end
+
+    {:ok, %{spec: spec}} = Command.new(:cmd, "true", [], arg0: "true")
+    assert %{program: ^path, args: ["true"]} = spec
   end
 
   test "arg0, also empty" do
@@ -160,9 +172,9 @@ defmodule Contained.CommandTest do
   describe "shell/2" do
     test "is a list for /bin/sh, with an end of line against comments" do
       {:ok, command} = Command.shell("echo hi # comment", [])
-      path = System.find_executable("sh")
-      assert command.spec.program == path
-      assert command.spec.args == [path, "-c", "(echo hi # comment\n)"]
+      assert command.spec.program == "sh"
+      assert command.spec.path == System.get_env("PATH")
+      assert command.spec.args == ["sh", "-c", "(echo hi # comment\n)"]
     end
 
     test "takes nothing for success" do
@@ -206,10 +218,13 @@ defmodule Contained.CommandTest do
     test "then the options, before an absolute path is looked at" do
       message = "invalid option :foo with value 1"
       assert_raise ArgumentError, message, fn -> prepare("/no/such", [], foo: 1) end
-      assert {:ok, command} = prepare("/no/such", [], [])
+      assert {:ok, command} = Command.new(:stream, "/no/such", [], [])
 
       assert Command.check(command) ==
                {:error, %Error{reason: :enoent, stage: :exec, subject: "/no/such"}}
+
+      assert {:ok, command} = prepare("/no/such", [], [])
+      assert Command.check(command) == :ok
     end
   end
 end

@@ -125,8 +125,8 @@ defmodule Contained.ProcessTest do
       assert Process.next(process) == {:error, :closed}
     end
 
-    test "grants credit by half windows" do
-      {process, ref} = open(%{window: 4})
+    test "grants credit by quarters of the window" do
+      {process, ref} = open(%{window: 12})
       for data <- ["a", "bc"], do: tell(ref, {:output, 1, data})
       Process.next(process)
       refute_receive {:contained, :credit, _, _, _}, 20

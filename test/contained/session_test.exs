@@ -91,8 +91,8 @@ defmodule Contained.SessionTest do
     assert error == %Error{stage: :launcher, reason: :noproc, subject: ":nobody"}
   end
 
-  test "credit is granted by half windows, per stream" do
-    ref = collect(command(%{window: 100}))
+  test "credit is granted by quarters of the window, per stream" do
+    ref = collect(command(%{window: 200}))
     tell(ref, {:started, 42})
     tell(ref, {:output, 1, String.duplicate("x", 49)})
     tell(ref, {:output, 2, String.duplicate("x", 49)})

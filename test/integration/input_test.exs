@@ -16,7 +16,7 @@ defmodule Contained.InputTest.Terminal do
   defp answer([], _from, _ref), do: []
 end
 
-defmodule Contained.InputTest do
+defmodule Contained.Integration.InputTest do
   # Input of any size and pace goes to a command that takes it or not, and holds nobody up.
   use Contained.Case, async: false
 
