@@ -117,8 +117,9 @@ class Watch {
 
   void sweep() {
     std::erase_if(stale_, [this](const std::string& name) {
+      // An error may be another sweeper's doing: tried again, as long as there are rounds left.
       const auto gone = cgroup::sweep(ground_.base, name);
-      return !gone || *gone;
+      return gone && *gone;
     });
     if (++sweep_rounds_ >= kMostSweepRounds) stale_.clear();
   }
