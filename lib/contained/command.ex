@@ -5,7 +5,7 @@ defmodule Contained.Command do
   # Checks come in the order of `System.cmd/3`: program, arguments, lookup in PATH, options; an
   # absolute path last, by `check/1`, when the collectables are open.
 
-  alias Contained.{Error, Executable, Options}
+  alias Contained.{Environment, Error, Executable, Options}
 
   defstruct kind: :cmd,
             spec: %{},
@@ -206,10 +206,22 @@ defmodule Contained.Command do
     place(place, args, options)
     |> Map.merge(Map.take(options, [:env, :clear_env, :window, :timeout, :max_output]))
     |> Map.merge(Map.take(options, [:signal_to, :linger]))
+    |> put_kept(options)
     |> Map.merge(streams(kind, options))
     |> put_directory(options)
     |> put_ladder(ladder(options))
   end
+
+  # What is set explicitly comes later and wins.
+  defp put_kept(spec, %{keep_env: names, clear_env: true}) do
+    Map.put(spec, :env, Environment.pick(names) ++ Map.get(spec, :env, []))
+  end
+
+  defp put_kept(_spec, %{keep_env: [_ | _]}) do
+    raise ArgumentError, ~s(cannot use "keep_env" without "clear_env: true")
+  end
+
+  defp put_kept(spec, _options), do: spec
 
   # With a search path the program that is found becomes argv[0].
   defp place({name, path}, args, _options), do: %{program: name, path: path, args: [name | args]}

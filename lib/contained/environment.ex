@@ -59,6 +59,18 @@ defmodule Contained.Environment do
     binary_part(closed, 1, byte_size(closed) - 2)
   end
 
+  @doc "The variables of the VM with these names, as a command would inherit them."
+  @spec pick([binary]) :: [change]
+  def pick([]), do: []
+
+  def pick(names) do
+    now = snapshot()
+
+    now
+    |> Enum.filter(fn {key, _value} -> List.to_string(key) in names end)
+    |> Enum.flat_map(&to_bytes(&1, now))
+  end
+
   @doc "Checks the `env:` option, an enumerable of pairs; raises what `System.cmd/3` raises."
   @spec explicit!(Enumerable.t()) :: [change]
   def explicit!(env), do: Enum.map(env, &pair!/1)

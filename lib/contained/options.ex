@@ -69,6 +69,7 @@ defmodule Contained.Options do
   defp check(:boolean, value) when is_boolean(value), do: {:ok, value}
   defp check(:count, value) when is_integer(value) and value > 0, do: {:ok, value}
   defp check(:env, value), do: {:ok, Environment.explicit!(value)}
+  defp check(:names, value) when is_list(value), do: check_names(value)
   defp check(:string, value) when is_binary(value), do: check_string(value)
   defp check(:input, nil), do: {:ok, :unset}
   defp check(:input, value), do: check_input(value)
@@ -88,6 +89,11 @@ defmodule Contained.Options do
 
   defp check_string(text) do
     if :binary.match(text, "\0") == :nomatch, do: {:ok, text}, else: {:null_byte, text}
+  end
+
+  defp check_names(names) do
+    good? = &(is_binary(&1) and &1 != "" and :binary.match(&1, ["=", "\0"]) == :nomatch)
+    if Enum.all?(names, good?), do: {:ok, names}, else: :error
   end
 
   defp check_input(data) when is_binary(data), do: {:ok, {:iodata, data}}

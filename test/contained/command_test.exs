@@ -75,6 +75,15 @@ defmodule Contained.CommandTest do
     assert Map.take(spec(opts), Keyword.keys(opts)) == Map.new(opts, &env_as_list/1)
   end
 
+  test "variables are kept from an environment that is cleared" do
+    opts = [clear_env: true, keep_env: ["HOME", "NOT_SET"], env: [{"A", "1"}]]
+    assert spec(opts).env == [{"HOME", System.get_env("HOME")}, {"A", "1"}]
+
+    assert_raise ArgumentError, ~s(cannot use "keep_env" without "clear_env: true"), fn ->
+      command(keep_env: ["HOME"])
+    end
+  end
+
   defp env_as_list({:env, env}), do: {:env, Enum.to_list(env)}
   defp env_as_list(other), do: other
 

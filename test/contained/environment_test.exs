@@ -57,6 +57,14 @@ defmodule Contained.EnvironmentTest do
     assert Environment.changes(set) == [{"CONTAINED_ENV_TEST", nil}]
   end
 
+  describe "pick/1" do
+    test "takes the variables of these names, PATH without the VM's own directories" do
+      assert Environment.pick(["HOME", "NOT_SET"]) == [{"HOME", System.get_env("HOME")}]
+      assert [{"PATH", path}] = Environment.pick(["PATH"])
+      refute path =~ to_string(:code.root_dir())
+    end
+  end
+
   describe "explicit!/1" do
     test "takes any enumerable of pairs" do
       assert Environment.explicit!(%{"A" => "1"}) == [{"A", "1"}]

@@ -91,6 +91,7 @@ defmodule Contained.OptionsTest do
           {:stderr, {:into, []}, "one of :inherit, :stdout, :discard"},
           {:capture_stderr_only, 1, "true or false"},
           {:clear_env, nil, "true or false"},
+          {:keep_env, ["A=B"], "a list of names of environment variables"},
           {:launcher, nil, "the name or pid of a launcher, or :dedicated"},
           {:launcher, "name", "the name or pid of a launcher, or :dedicated"}
         ] do

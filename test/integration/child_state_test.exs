@@ -213,6 +213,8 @@ defmodule Contained.ChildStateTest do
       assert %{"A" => "1", "EMU" => "mine"} = found
       refute Map.has_key?(found, "HOME")
       assert environment(ctx, clear_env: true, env: [{"A", "1"}]) == %{"A" => "1"}
+      home = %{"HOME" => System.get_env("HOME")}
+      assert environment(ctx, clear_env: true, keep_env: ["HOME", "EMU2"]) == home
     end
   end
 end

@@ -82,6 +82,8 @@ defmodule Contained.Options.Schema do
        [:cmd, :shell]},
       {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
        @all},
+      {:keep_env, :names, "[]",
+       "names of variables that are inherited all the same with `clear_env: true`", @all},
       {:window, {:range, 1, @max_window}, "1_048_576",
        "how many bytes of output per stream may be on their way to the caller; with more\n" <>
          "to write, the command waits", @all},
@@ -149,6 +151,7 @@ defmodule Contained.Options.Schema do
   @doc "What a type allows, for error messages."
   @spec allowed(term) :: binary
   def allowed(:boolean), do: "true or false"
+  def allowed(:names), do: "a list of names of environment variables"
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
@@ -169,6 +172,7 @@ defmodule Contained.Options.Schema do
   def typespec(:boolean), do: quote(do: boolean)
   def typespec(:count), do: quote(do: pos_integer)
   def typespec(:string), do: quote(do: binary)
+  def typespec(:names), do: quote(do: [binary])
   def typespec(:env), do: quote(do: Enumerable.t())
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:timeout), do: quote(do: pos_integer | :infinity)
