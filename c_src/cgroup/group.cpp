@@ -22,8 +22,6 @@ namespace {
 
 constexpr std::size_t kNameLimit = 64;
 
-bool is_gone(int code) { return code == ENOENT || code == ENODEV; }
-
 Error about(const Error& error, std::string_view name) {
   return Error{error.code, Stage::kCgroup, fmt::format("{}/{}", name, error.subject)};
 }

@@ -1,7 +1,12 @@
 // The files of a v2 group that we touch, see cgroup-v2.rst "Core Interface Files".
 #pragma once
 
+#include <cerrno>
+
 namespace contained::cgroup {
+
+/// What the kernel answers about a group that has been removed: by name, and through a descriptor.
+inline bool is_gone(int code) { return code == ENOENT || code == ENODEV; }
 
 inline constexpr char kProcs[] = "cgroup.procs";
 inline constexpr char kThreads[] = "cgroup.threads";

@@ -15,13 +15,12 @@
 #include "base/file.hpp"
 #include "base/linux.hpp"
 #include "base/proc.hpp"
+#include "cgroup/knobs.hpp"
 
 namespace contained::cgroup {
 namespace {
 
 constexpr std::string_view kPrefix = "contained-";
-
-bool is_gone(int code) { return code == ENOENT || code == ENODEV; }
 
 template <class Number>
 const char* parse_number(const char* at, const char* end, Number& number) {

@@ -10,6 +10,7 @@
 namespace contained::engine {
 
 namespace {
+// So much of what is already written is kept at most, before the rest moves to the front.
 constexpr std::size_t kMostWritten = 64U << 10;
 }  // namespace
 
