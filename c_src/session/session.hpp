@@ -19,7 +19,7 @@
 
 namespace contained::session {
 
-enum class Reason : std::uint8_t { kExit, kSignal, kTimeout, kStopped, kOutputLimit };
+enum class Reason : std::uint8_t { kExit, kSignal, kOom, kTimeout, kStopped, kOutputLimit };
 
 /// "exit", "signal", ... as the protocol names it.
 std::string_view name(Reason reason);
@@ -38,6 +38,7 @@ struct GroupChecked {   ///< answers CheckGroup, and comes by itself after Watch
   bool populated = false;
   std::uint64_t processes = 0;
 };
+struct MemoryExhausted {};  ///< the kernel has killed in the group; told before GroupChecked
 struct TimerFired {};
 struct StopAsked {
   std::optional<protocol::Ladder> ladder;  ///< none: the session's own
@@ -45,7 +46,7 @@ struct StopAsked {
 struct OutputOverflowed {};  ///< there is more output than `max_output` allows
 
 using Input = std::variant<Executed, SetupFailed, LeaderExited, StreamEnded, GroupChecked,
-                           TimerFired, StopAsked, OutputOverflowed>;
+                           MemoryExhausted, TimerFired, StopAsked, OutputOverflowed>;
 
 // ---- Actions
 
@@ -115,6 +116,7 @@ class Session {
   Actions on(const LeaderExited& fact);
   Actions on(const StreamEnded&);
   Actions on(const GroupChecked& fact);
+  Actions on(const MemoryExhausted&);
   Actions on(const TimerFired&);
   Actions on(const StopAsked& fact);
   Actions on(const OutputOverflowed&);
@@ -137,6 +139,8 @@ class Session {
   bool leader_exited_ = false;
   bool group_empty_ = false;
   bool counted_ = false;
+  bool killed_ = false;     ///< by us, while the leader lived
+  bool exhausted_ = false;  ///< of memory
   std::uint64_t members_ = 0;
   process::ExitStatus status_;
   std::optional<Reason> reason_;

@@ -184,7 +184,7 @@ TEST(DecodeStart, TakesTheDefaultsOfTheTable) {
   EXPECT_EQ(start.stop, (Ladder{{15, 500}}));
   EXPECT_EQ(start.signal_to, Target::kAll);
   EXPECT_EQ(start.linger, Linger::kWait);
-  EXPECT_EQ(start.group, "default");
+  EXPECT_EQ(start.placement.group, "default");
   EXPECT_FALSE(start.clear_env || start.cd || start.timeout_ms || start.max_output);
 }
 

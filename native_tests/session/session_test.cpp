@@ -298,5 +298,45 @@ TEST(SessionTest, TooMuchOutputDuringAStopOnlyDiscards) {
   EXPECT_EQ(session.outcome().reason, Reason::kStopped);
 }
 
+// ---- Out of memory
+
+TEST(SessionTest, ASigkillInAGroupOutOfMemoryWasTheKernels) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, kKilled);
+  EXPECT_EQ(say(session, MemoryExhausted{}), "");
+  EXPECT_EQ(say(session, kEmpty), "finish");
+  EXPECT_EQ(session.outcome().reason, Reason::kOom);
+}
+
+TEST(SessionTest, ALeaderThatSurvivesItsChildsOutOfMemoryHasExited) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, kExitedZero);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kExit);
+}
+
+TEST(SessionTest, OurOwnSigkillIsAStopAlsoWhereMemoryRanOut) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, StopAsked{protocol::Ladder{}});
+  say(session, kKilled);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kStopped);
+}
+
+TEST(SessionTest, TheKernelWasFasterThanTheLadder) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, StopAsked{});
+  say(session, kKilled);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kOom);
+}
+
 }  // namespace
 }  // namespace contained::session
