@@ -3,6 +3,80 @@ defmodule Contained.LimitsTest do
 
   alias Contained.Limits
 
+  @texts [
+    {:memory, 65_536, ["65536"]},
+    {:memory, "64M", ["64M"]},
+    {:memory, "64m", ["64M"]},
+    {:memory, :max, ["max"]},
+    {:memory_high, :infinity, ["max"]},
+    {:memory_low, "1G", ["1G"]},
+    {:memory_min, 0, ["0"]},
+    {:swap, 0, ["0"]},
+    {:oom_group, true, ["1"]},
+    {:oom_group, false, ["0"]},
+    {:cpu, 0.5, ["0.5"]},
+    {:cpu, 2, ["2"]},
+    {:cpu, 0.001, ["0.001"]},
+    {:cpu, 1.0e3, ["1000.0"]},
+    {:cpu, "1.5", ["1.5"]},
+    {:cpu, :max, ["max"]},
+    {:cpu_weight, 10_000, ["10000"]},
+    {:cpu_idle, true, ["1"]},
+    {:cpu_burst, 5_000, ["5000"]},
+    {:cpus, "0-1,3", ["0-1,3"]},
+    {:cpus, 0, ["0"]},
+    {:cpus, 0..1, ["0-1"]},
+    {:cpus, [0, 2..3], ["0,2-3"]},
+    {:mems, "0", ["0"]},
+    {:pids, 0, ["0"]},
+    {:pids, :max, ["max"]},
+    {:io, [{"/dev/vda", rbps: "1m", wiops: 100}], ["/dev/vda rbps=1M wiops=100"]},
+    {:io, [{"8:0", wbps: :max}, {"8:16", riops: 1}], ["8:0 wbps=max", "8:16 riops=1"]},
+    {:io, %{"8:0" => [rbps: 1]}, ["8:0 rbps=1"]},
+    {:io_weight, 200, ["200"]},
+    {:io_weight, [100, {"/dev/vda", 200}], ["100", "/dev/vda 200"]},
+    {:hugetlb, [{"2MB", "64M"}], ["2MB 64M"]},
+    {:max_descendants, 0, ["0"]},
+    {:max_depth, :max, ["max"]}
+  ]
+
+  @wrong [
+    memory: 1.5,
+    memory: "64MB",
+    memory: "",
+    memory: nil,
+    memory: 0x8000000000000000,
+    swap: "64M\n",
+    oom_group: 1,
+    cpu: 0,
+    cpu: 0.0,
+    cpu: 0.0001,
+    cpu: -0.5,
+    cpu: "half",
+    cpu_weight: 0,
+    cpu_weight: 10_001,
+    cpu_weight: :max,
+    cpu_idle: nil,
+    cpu_burst: -1,
+    cpus: "0-",
+    cpus: [],
+    cpus: 1..0//-1,
+    cpus: [0, "x"],
+    pids: -1,
+    pids: "100",
+    io: "8:0 rbps=1",
+    io: [{"/dev/vda", []}],
+    io: [{"/dev/v da", rbps: 1}],
+    io: [{"vda", rbps: 1}],
+    io: [{"8:0", bps: 1}],
+    io: [{"8:0", rbps: -1}],
+    io_weight: 0,
+    io_weight: [{"8:0", 10_001}],
+    hugetlb: [{"2M", 1}],
+    hugetlb: 1,
+    max_depth: "x"
+  ]
+
   defp text(key, value) do
     {:ok, wire} = Limits.encode([{key, value}])
     assert Enum.all?(wire, fn {name, _text} -> name == "#{key}" end)
@@ -15,42 +89,7 @@ defmodule Contained.LimitsTest do
   end
 
   test "each key has a text for the port program" do
-    for {key, value, texts} <- [
-          {:memory, 65_536, ["65536"]},
-          {:memory, "64M", ["64M"]},
-          {:memory, "64m", ["64M"]},
-          {:memory, :max, ["max"]},
-          {:memory_high, :infinity, ["max"]},
-          {:memory_low, "1G", ["1G"]},
-          {:memory_min, 0, ["0"]},
-          {:swap, 0, ["0"]},
-          {:oom_group, true, ["1"]},
-          {:oom_group, false, ["0"]},
-          {:cpu, 0.5, ["0.5"]},
-          {:cpu, 2, ["2"]},
-          {:cpu, 0.001, ["0.001"]},
-          {:cpu, 1.0e3, ["1000.0"]},
-          {:cpu, "1.5", ["1.5"]},
-          {:cpu, :max, ["max"]},
-          {:cpu_weight, 10_000, ["10000"]},
-          {:cpu_idle, true, ["1"]},
-          {:cpu_burst, 5_000, ["5000"]},
-          {:cpus, "0-1,3", ["0-1,3"]},
-          {:cpus, 0, ["0"]},
-          {:cpus, 0..1, ["0-1"]},
-          {:cpus, [0, 2..3], ["0,2-3"]},
-          {:mems, "0", ["0"]},
-          {:pids, 0, ["0"]},
-          {:pids, :max, ["max"]},
-          {:io, [{"/dev/vda", rbps: "1m", wiops: 100}], ["/dev/vda rbps=1M wiops=100"]},
-          {:io, [{"8:0", wbps: :max}, {"8:16", riops: 1}], ["8:0 wbps=max", "8:16 riops=1"]},
-          {:io, %{"8:0" => [rbps: 1]}, ["8:0 rbps=1"]},
-          {:io_weight, 200, ["200"]},
-          {:io_weight, [100, {"/dev/vda", 200}], ["100", "/dev/vda 200"]},
-          {:hugetlb, [{"2MB", "64M"}], ["2MB 64M"]},
-          {:max_descendants, 0, ["0"]},
-          {:max_depth, :max, ["max"]}
-        ] do
+    for {key, value, texts} <- @texts do
       assert {key, value, text(key, value)} == {key, value, texts}
     end
   end
@@ -66,42 +105,7 @@ defmodule Contained.LimitsTest do
     assert refused(memory: -1) ==
              ~s(expected :memory to be bytes, an integer or text such as "64M", or :max, got: -1)
 
-    for {key, value} <- [
-          memory: 1.5,
-          memory: "64MB",
-          memory: "",
-          memory: nil,
-          memory: 0x8000000000000000,
-          swap: "64M\n",
-          oom_group: 1,
-          cpu: 0,
-          cpu: 0.0,
-          cpu: 0.0001,
-          cpu: -0.5,
-          cpu: "half",
-          cpu_weight: 0,
-          cpu_weight: 10_001,
-          cpu_weight: :max,
-          cpu_idle: nil,
-          cpu_burst: -1,
-          cpus: "0-",
-          cpus: [],
-          cpus: 1..0//-1,
-          cpus: [0, "x"],
-          pids: -1,
-          pids: "100",
-          io: "8:0 rbps=1",
-          io: [{"/dev/vda", []}],
-          io: [{"/dev/v da", rbps: 1}],
-          io: [{"vda", rbps: 1}],
-          io: [{"8:0", bps: 1}],
-          io: [{"8:0", rbps: -1}],
-          io_weight: 0,
-          io_weight: [{"8:0", 10_001}],
-          hugetlb: [{"2M", 1}],
-          hugetlb: 1,
-          max_depth: "x"
-        ] do
+    for {key, value} <- @wrong do
       assert refused([{key, value}]) =~ ~r/\Aexpected #{inspect(key)} to be .+, got: /s,
              inspect({key, value})
     end
