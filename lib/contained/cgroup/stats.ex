@@ -7,7 +7,6 @@ defmodule Contained.Cgroup.Stats do
     "cpu_usage_us" => {:cpu, :usage_us},
     "cpu_user_us" => {:cpu, :user_us},
     "cpu_system_us" => {:cpu, :system_us},
-    "cpu_periods" => {:cpu, :periods},
     "cpu_throttled" => {:cpu, :throttled},
     "cpu_throttled_us" => {:cpu, :throttled_us},
     "memory_current" => {:memory, :current},
@@ -15,8 +14,6 @@ defmodule Contained.Cgroup.Stats do
     "memory_swap" => {:memory, :swap},
     "memory_oom" => {:memory, :oom},
     "memory_oom_kill" => {:memory, :oom_kill},
-    "memory_oom_group_kill" => {:memory, :oom_group_kill},
-    "memory_low_events" => {:memory, :low_events},
     "memory_high_events" => {:memory, :high_events},
     "memory_max_events" => {:memory, :max_events},
     "pids_current" => {:pids, :current},
@@ -24,8 +21,8 @@ defmodule Contained.Cgroup.Stats do
     "pids_max_events" => {:pids, :max_events},
     "io_read_bytes" => {:io, :read_bytes},
     "io_written_bytes" => {:io, :written_bytes},
-    "io_read_operations" => {:io, :read_operations},
-    "io_written_operations" => {:io, :written_operations}
+    "io_reads" => {:io, :reads},
+    "io_writes" => {:io, :writes}
   }
 
   @flags %{"populated" => :populated, "frozen" => :frozen}
@@ -45,10 +42,6 @@ defmodule Contained.Cgroup.Stats do
   defp put(stats, controller, key, number) do
     Map.update(stats, controller, %{key => number}, &Map.put(&1, key, number))
   end
-
-  @doc "The names that `stats/1` knows."
-  @spec names() :: [binary]
-  def names, do: Map.keys(@numbers) ++ Map.keys(@flags)
 
   @pressure %{"avg10" => :avg10, "avg60" => :avg60, "avg300" => :avg300, "total" => :total}
 
