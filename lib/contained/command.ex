@@ -5,7 +5,7 @@ defmodule Contained.Command do
   # Checks come in the order of `System.cmd/3`: program, arguments, lookup in PATH, options; an
   # absolute path last, by `check/1`, when the collectables are open.
 
-  alias Contained.{Environment, Error, Executable, Options}
+  alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
 
   defstruct kind: :cmd,
             spec: %{},
@@ -145,10 +145,17 @@ defmodule Contained.Command do
 
   defp build(kind, place, args, options, call) do
     refuse_conflicts!(options)
+    spec = spec(kind, place, args, options)
 
+    with {:ok, who} <- Identity.resolve(options) do
+      {:ok, build(kind, put_identity(spec, who), options, call)}
+    end
+  end
+
+  defp build(kind, spec, options, call) do
     command = %__MODULE__{
       kind: kind,
-      spec: spec(kind, place, args, options),
+      spec: spec,
       input: options[:input],
       deadline: deadline(options),
       call: call,
@@ -156,8 +163,14 @@ defmodule Contained.Command do
       yield_exit: Map.get(options, :yield_exit, false)
     }
 
-    {:ok, command |> put_launcher(options) |> put_collectables(options)}
+    command |> put_launcher(options) |> put_collectables(options)
   end
+
+  defp put_identity(spec, {ids, []}), do: Map.merge(spec, ids)
+
+  # What the caller sets comes later and wins.
+  defp put_identity(spec, {ids, env}),
+    do: spec |> Map.merge(ids) |> Map.update(:env, env, &(env ++ &1))
 
   defp error(reason, stage, subject), do: %Error{reason: reason, stage: stage, subject: subject}
 
@@ -210,6 +223,7 @@ defmodule Contained.Command do
     |> Map.merge(streams(kind, options))
     |> put_directory(options)
     |> put_ladder(ladder(options))
+    |> Map.merge(Confinement.spec(options))
   end
 
   # What is set explicitly comes later and wins.

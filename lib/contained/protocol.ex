@@ -10,6 +10,24 @@ defmodule Contained.Protocol do
   @type stream :: :stdout | :stderr
   @type ladder :: [{1..64, non_neg_integer}]
 
+  @typedoc "What may be asked about a running command, or of its control group."
+  @type operation ::
+          :path
+          | :stats
+          | :processes
+          | :limits
+          | :freeze
+          | :thaw
+          | :kill
+          | :sweep
+          | {:set_limits, [{binary, binary}]}
+          | {:migrate, pos_integer}
+          | {:get, binary}
+          | {:set, binary, binary}
+
+  @typedoc "Chosen by the launcher for a `control` request, 0 to 2^31-1."
+  @type control :: 0..0x7FFFFFFF
+
   @type event ::
           {:hello, pos_integer, map}
           | {:started, id, pos_integer}
@@ -20,6 +38,7 @@ defmodule Contained.Protocol do
           | {:input_closed, id, atom}
           | {:signaled, id, atom}
           | {:ended, id, map}
+          | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
           | {:refused, id | 0, atom, atom}
           | {:pong, non_neg_integer}
           | {:vm_signal, pos_integer}
@@ -53,6 +72,9 @@ defmodule Contained.Protocol do
 
   @spec stop(id, :default | ladder) :: iodata
   def stop(id, ladder), do: encode({:stop, id, ladder})
+
+  @spec control(id | 0, control, operation) :: iodata
+  def control(id, ref, operation), do: encode({:control, id, ref, operation})
 
   @spec ping(non_neg_integer) :: iodata
   def ping(number), do: encode({:ping, number})
@@ -88,25 +110,28 @@ defmodule Contained.Protocol do
 
   defp events do
     [:hello, :started, :failed, :output, :closed, :input_credit, :input_closed] ++
-      [:signaled, :ended, :refused, :pong, :vm_signal]
+      [:signaled, :ended, :answer, :refused, :pong, :vm_signal]
   end
 
   defp keys do
     [:version, :guardian, :worker, :containment, :cgroup, :refused, :status, :reason] ++
       [:left_behind, :unkilled, :wall_us, :user_us, :system_us, :max_rss_kb] ++
-      [:stdout_bytes, :stderr_bytes]
+      [:stdout_bytes, :stderr_bytes, :memory_peak, :oom_kills, :io_read, :io_written] ++
+      [:pids_peak, :not_applied, :limits] ++
+      [:pid, :ppid, :start_time, :state, :name, :command]
   end
 
   defp values do
     [:ok, true, false, :stdout, :stderr, :exited, :signaled, :exit, :signal, :timeout] ++
-      [:stopped, :output_limit, :cgroup2, :none] ++
+      [:stopped, :output_limit, :oom, nil, :cgroup2, :hybrid, :cgroup1, :best_effort, :none] ++
       [:clone3, :pidfd_open, :close_range, :splice, :openat2, :cwd] ++
-      [:start, :input, :close_input, :credit, :stop, :ping, :shutdown, :""]
+      [:start, :input, :close_input, :credit, :stop, :control, :ping, :shutdown, :""]
   end
 
   defp stages do
     [:none, :option, :cgroup, :pipe, :fork, :stdio, :session, :rlimit, :signal, :chdir] ++
-      [:exec, :file, :protocol]
+      [:exec, :file, :protocol, :limit, :ids, :nice, :oom_score_adj, :capabilities] ++
+      [:no_new_privs]
   end
 
   defp reasons do
@@ -131,4 +156,10 @@ defmodule Contained.Protocol do
   )a
 
   defp errnos, do: @errnos
+
+  @errnos_by_name Map.new(@errnos, &{Atom.to_string(&1), &1})
+
+  @doc "The errno of that name."
+  @spec errno(binary) :: atom
+  def errno(name), do: Map.get(@errnos_by_name, name, :einval)
 end

@@ -122,7 +122,7 @@ defmodule Contained.Session do
   defp outcome(%{os_pid: os_pid}, {:ended, map}), do: {:ended, os_pid, map}
 
   defp outcome(_session, {:failed, stage, errno, subject}) do
-    {:failed, %Error{reason: errno, stage: stage, subject: subject}}
+    {:failed, Error.new(stage, errno, subject)}
   end
 
   defp outcome(%{os_pid: nil, command: command}, {:launcher_down, :noproc}) do
@@ -321,6 +321,44 @@ defmodule Contained.Session do
       answer -> answer
     end
   end
+
+  # A launcher needs no longer for any of them, unless it starts its port program first.
+  @control_timeout 10_000
+
+  @doc "Asks the port program about a running command, or for something to be done to it."
+  @spec control(Process.t() | {pid, reference}, Contained.Protocol.operation()) ::
+          {:ok, term} | {:error, Error.t()}
+  def control(%Process{launcher: launcher, ref: ref}, operation),
+    do: control({launcher, ref}, operation)
+
+  def control({launcher, ref}, operation) do
+    request = &{:contained, :control, ref, operation, &1}
+    launcher |> ask(@control_timeout, request) |> answer(:signal, :esrch, "")
+  end
+
+  @doc "Asks a launcher: `:greet` for what its port program can do, `:sweep` to clean up."
+  @spec ask_launcher(GenServer.server() | :dedicated, :greet | :sweep) ::
+          {:ok, term} | {:error, Error.t()}
+  def ask_launcher(launcher, question) do
+    with {:ok, pid} <- Launcher.find(launcher) do
+      pid
+      |> ask(@control_timeout, &{:contained, question, &1})
+      |> answer(:launcher, :launcher_down, inspect(launcher))
+    else
+      {:error, reason} -> {:error, Error.new(:launcher, reason, inspect(launcher))}
+    end
+  end
+
+  defp answer({:ok, term}, _stage, _closed, _subject), do: {:ok, term}
+
+  defp answer({:error, stage, errno, subject}, _, _, _),
+    do: {:error, Error.new(stage, errno, subject)}
+
+  defp answer({:error, :closed}, stage, closed, subject),
+    do: {:error, Error.new(stage, closed, subject)}
+
+  defp answer({:error, :timeout}, _stage, _closed, subject),
+    do: {:error, Error.new(:launcher, :timeout, subject)}
 
   defp ask(launcher, timeout, request) do
     reply = :erlang.monitor(:process, launcher, alias: :reply_demonitor)

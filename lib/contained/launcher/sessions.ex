@@ -8,7 +8,7 @@ defmodule Contained.Launcher.Sessions do
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
   #     {:demonitor, reference}     the owner need not be watched any longer
 
-  alias Contained.Launcher.Feed
+  alias Contained.Launcher.{Controls, Feed}
   alias Contained.Protocol
 
   @max_id 0x7FFFFFFF
@@ -19,12 +19,13 @@ defmodule Contained.Launcher.Sessions do
                 [stops: [], signals: []]
   end
 
-  defstruct entries: %{}, ids: %{}, next: 1
+  defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
 
   @type t :: %__MODULE__{
           entries: %{Protocol.id() => struct},
           ids: %{reference => Protocol.id()},
-          next: Protocol.id()
+          next: Protocol.id(),
+          controls: Controls.t()
         }
   @type effect ::
           {:frame, iodata}
@@ -37,6 +38,10 @@ defmodule Contained.Launcher.Sessions do
 
   @spec size(t) :: non_neg_integer
   def size(sessions), do: map_size(sessions.entries)
+
+  @doc "Whether nothing runs and nobody waits for an answer."
+  @spec idle?(t) :: boolean
+  def idle?(sessions), do: size(sessions) == 0 and Controls.waiting(sessions.controls) == []
 
   @doc "The session's reference: where its output goes."
   @spec ref(t, Protocol.id()) :: reference | nil
@@ -122,6 +127,25 @@ defmodule Contained.Launcher.Sessions do
     end)
   end
 
+  @doc "Asks about a session. The answer is `{:ok, term}` or `{:error, stage, errno, subject}`."
+  @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
+  def control(sessions, ref, operation, reply) do
+    with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
+      control_id(sessions, id, operation, reply)
+    end)
+  end
+
+  defp gone, do: {:error, :signal, :esrch, ""}
+
+  @doc "Asks for what launchers before have left to be removed."
+  @spec sweep(t, reference) :: {t, [effect]}
+  def sweep(sessions, reply), do: control_id(sessions, 0, :sweep, reply)
+
+  defp control_id(sessions, id, operation, reply) do
+    {ref, controls} = Controls.add(sessions.controls, id, reply)
+    {%{sessions | controls: controls}, [{:frame, Protocol.control(id, ref, operation)}]}
+  end
+
   defp new_grace(entry, :default), do: entry.grace
   defp new_grace(_entry, ladder), do: grace_of(ladder)
 
@@ -137,6 +161,16 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "An event of the port program, `output` excepted: see `ref/2`."
   @spec event(t, Protocol.event()) :: {t, [effect]}
+  def event(sessions, {:answer, _id, ref, answer}) do
+    answered(sessions, Controls.take(sessions.controls, ref), answer)
+  end
+
+  # A refusal does not name the request.
+  def event(sessions, {:refused, id, :control, reason}) do
+    answer = {:error, :option, :einval, Atom.to_string(reason)}
+    answered(sessions, Controls.take_first(sessions.controls, id), answer)
+  end
+
   def event(sessions, event) do
     id = elem(event, 1)
 
@@ -187,6 +221,10 @@ defmodule Contained.Launcher.Sessions do
 
   defp event(sessions, _id, _entry, _event), do: {sessions, []}
 
+  defp answered(sessions, {reply, controls}, answer) do
+    {%{sessions | controls: controls}, reply(reply, answer)}
+  end
+
   # Answers come in the order of the signals.
   defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
 
@@ -212,8 +250,12 @@ defmodule Contained.Launcher.Sessions do
         effects
       end)
 
-    {%__MODULE__{next: sessions.next}, effects}
+    sweeps = sessions.controls |> Controls.take_all(0) |> elem(0) |> reply_all(failure(message))
+    {%__MODULE__{next: sessions.next}, effects ++ sweeps}
   end
+
+  defp failure({:failed, stage, errno, subject}), do: {:error, stage, errno, subject}
+  defp failure(reason) when is_atom(reason), do: {:error, :launcher, reason, ""}
 
   @doc "What is running, for people."
   @spec list(t) :: [map]
@@ -225,14 +267,18 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp finish(sessions, id, entry, message) do
+    {asking, controls} = Controls.take_all(sessions.controls, id)
+
     waiting =
-      reply_all(entry.signals, {:error, :esrch}) ++
+      reply_all(asking, gone()) ++
+        reply_all(entry.signals, {:error, :esrch}) ++
         reply_all(Feed.waiting(entry.feed), {:error, :closed}) ++ reply_all(entry.stops, :ok)
 
     sessions = %{
       sessions
       | entries: Map.delete(sessions.entries, id),
-        ids: Map.delete(sessions.ids, entry.ref)
+        ids: Map.delete(sessions.ids, entry.ref),
+        controls: controls
     }
 
     {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting]}

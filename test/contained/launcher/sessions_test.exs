@@ -140,6 +140,61 @@ defmodule Contained.Launcher.SessionsTest do
     assert Sessions.size(sessions) == 1
   end
 
+  describe "controls" do
+    test "are answered by their refs", %{sessions: sessions, id: id, ref: ref} do
+      assert {sessions, [{:frame, {:control, ^id, one, :stats}}]} =
+               frames(Sessions.control(sessions, ref, :stats, :first))
+
+      assert {sessions, [{:frame, {:control, ^id, two, :path}}]} =
+               frames(Sessions.control(sessions, ref, :path, :second))
+
+      assert {sessions, [{:reply, :second, {:ok, "/x"}}]} =
+               Sessions.event(sessions, {:answer, id, two, {:ok, "/x"}})
+
+      refused = {:error, :cgroup, :enotsup, ""}
+
+      assert {sessions, [{:reply, :first, ^refused}]} =
+               Sessions.event(sessions, {:answer, id, one, refused})
+
+      assert {_, []} = Sessions.event(sessions, {:answer, id, one, {:ok, nil}})
+    end
+
+    test "of a session that ends say so", %{sessions: sessions, id: id, ref: ref} do
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :me)
+      assert {sessions, effects} = Sessions.event(sessions, {:ended, id, %{}})
+      assert {:reply, :me, {:error, :signal, :esrch, ""}} in effects
+
+      assert {_, [{:reply, :me, {:error, :signal, :esrch, ""}}]} =
+               Sessions.control(sessions, ref, :stats, :me)
+    end
+
+    test "of no session", %{sessions: sessions, id: id, ref: ref} do
+      assert {sessions, [{:frame, {:control, 0, sweep, :sweep}}]} =
+               frames(Sessions.sweep(sessions, :me))
+
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :other)
+      assert {done, _} = Sessions.event(sessions, {:ended, id, %{}})
+      refute Sessions.idle?(done)
+
+      assert {done, [{:reply, :me, {:ok, 3}}]} =
+               Sessions.event(done, {:answer, 0, sweep, {:ok, 3}})
+
+      assert Sessions.idle?(done)
+
+      {_, effects} = Sessions.fail_all(sessions, :launcher_down)
+      assert {:reply, :me, {:error, :launcher, :launcher_down, ""}} in effects
+      assert {:reply, :other, {:error, :signal, :esrch, ""}} in effects
+    end
+
+    test "that are refused", %{sessions: sessions, id: id, ref: ref} do
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :first)
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :second)
+
+      assert {_, [{:reply, :first, {:error, :option, :einval, "bad_request"}}]} =
+               Sessions.event(sessions, {:refused, id, :control, :bad_request})
+    end
+  end
+
   test "the owner's death stops the command by its ladder", %{sessions: sessions, id: id} do
     assert {_, [{:frame, {:stop, ^id, :default}}]} = frames(Sessions.owner_down(sessions, id))
     assert {_, []} = Sessions.owner_down(sessions, 99)
