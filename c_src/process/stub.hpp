@@ -1,15 +1,17 @@
 // The mode without control groups: each session runs below a stub of its own.
 //
 // The stub is a forked copy of the worker that is a subreaper (PR_SET_CHILD_SUBREAPER) and the
-// parent of the program. Every descendant, whatever it forks, however it calls setsid(2) and whoever
-// of its parents dies, stays below the stub, so that nothing is attributed by guess. It is a session
-// of its own named "contained_stub", holds no descriptor but its control socket and reads /proc.
+// parent of the program. Every descendant, whatever it forks, however it calls setsid(2) and
+// whoever of its parents dies, stays below the stub, so that nothing is attributed by guess. It is
+// a session of its own named "contained_stub", holds no descriptor but its control socket and reads
+// /proc.
 //
 // The end. The stub exits with 0 when the leader has exited and no other descendant is left, not
-// even a zombie: its own exit, as the worker's reaper sees it, means "the group is empty". The usage
-// reaped with it is that of the whole session. Events that it sent before are still on |control|:
-// read them first. When |control| is closed, or when the worker dies without closing it (SIGTERM as
-// parent death signal), the stub kills everything and exits. It ignores all other signals.
+// even a zombie: its own exit, as the worker's reaper sees it, means "the group is empty". The
+// usage reaped with it is that of the whole session. Events that it sent before are still on
+// |control|: read them first. When |control| is closed, or when the worker dies without closing it
+// (SIGTERM as parent death signal), the stub kills everything and exits. It ignores all other
+// signals.
 //
 // What is left to the caller:
 // - A payload with the stub's uid can SIGSTOP it: the requests below do nothing then, until SIGCONT
@@ -18,7 +20,8 @@
 //   programs escape) and all descendants become children of the worker, the next subreaper: the
 //   leader's own end is reaped there by its pid, no StubLeaderExited comes, and the rest is for
 //   Reaper::kill_strays.
-// - The stub tries for ever to kill what does not die (state D, EPERM of a set-user-ID program): how
+// - The stub tries for ever to kill what does not die (state D, EPERM of a set-user-ID program):
+// how
 //   long to wait is the worker's decision, StubCount tells how many are left.
 #pragma once
 
@@ -45,9 +48,10 @@ struct StubSpawned {
 };
 
 /// Forks a stub, which forks and executes the program that |spec| describes, with everything in it
-/// but |cgroup_fd|, which must be -1. Errors as of spawn(). What fails in the stub itself comes over
-/// the status pipe like a failure in the child. Once the status pipe has said kDone, StubLeader can
-/// be read from |control|; when it cannot, somebody has killed the stub and no program ran.
+/// but |cgroup_fd|, which must be -1. Errors as of spawn(). What fails in the stub itself comes
+/// over the status pipe like a failure in the child. Once the status pipe has said kDone,
+/// StubLeader can be read from |control|; when it cannot, somebody has killed the stub and no
+/// program ran.
 Result<StubSpawned> spawn_stub(const SpawnSpec& spec, Refused& refused);
 
 // ---- What the stub tells
@@ -74,8 +78,8 @@ using StubEvent = std::variant<StubLeader, StubLeaderExited, StubSignaled, StubC
 /// The next event; none: wait until |control| is readable.
 std::optional<StubEvent> read_stub(int control);
 
-// ---- What it can be asked. EPIPE when it has ended, EAGAIN when it has not taken many requests (it
-// is stopped); never blocks.
+// ---- What it can be asked. EPIPE when it has ended, EAGAIN when it has not taken many requests
+// (it is stopped); never blocks.
 
 /// To every process of the session, or to the leader alone. ESRCH in the answer when there is none.
 Status stub_signal(int control, int number, bool leader_only);
