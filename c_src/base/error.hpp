@@ -21,6 +21,11 @@ enum class Stage : std::uint8_t {
   kStdio,    ///< putting the streams in place in the child
   kSession,  ///< setsid(2)
   kRlimit,   ///< setrlimit(2)
+  kOomScoreAdj,
+  kNice,          ///< setpriority(2)
+  kIds,           ///< user, group and supplementary groups
+  kCapabilities,  ///< capabilities(7)
+  kNoNewPrivs,
   kSignal,   ///< signal mask, dispositions, parent death signal
   kChdir,    ///< chdir(2)
   kExec,     ///< execve(2)

@@ -12,7 +12,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "base/error.hpp"
+#include "process/child_credentials.hpp"
+#include "process/spawn_spec.hpp"
 
 namespace contained::process {
 
@@ -20,6 +21,9 @@ namespace contained::process {
 using SignalBits = std::uint64_t;
 inline constexpr SignalBits kAllSignals = ~SignalBits{0};
 inline constexpr int kLastSignal = 64;
+
+/// One per hierarchy, and the v2 group of its own.
+inline constexpr std::size_t kMostGroups = kMostAttachments + 1;
 
 /// What the child needs. Points into the parent's memory, of which the child has its own copy.
 struct ChildPlan {
@@ -30,9 +34,11 @@ struct ChildPlan {
   const char* cd = nullptr;              ///< null: stay
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
   int status_fd = -1;                    ///< write end of the status pipe
-  int procs_fd = -1;                     ///< cgroup.procs to attach by; -1: already there
-  pid_t parent = 0;                      ///< who must still be our parent
-  const rlimit* open_files = nullptr;    ///< null: inherited
+  std::array<int, kMostGroups> attach_fds = {};  ///< cgroup.procs of the groups to enter
+  std::size_t attach_count = 0;
+  pid_t parent = 0;                    ///< who must still be our parent
+  const rlimit* open_files = nullptr;  ///< null: inherited
+  CredentialsPlan credentials;
 
   /// Signals whose disposition is set to the default. After CLONE_CLEAR_SIGHAND only those that the
   /// parent ignores are left to reset, see clone(2).
@@ -46,10 +52,5 @@ static_assert(std::is_trivially_copyable_v<ChildPlan>);
 /// Becomes the program, or writes one status word and exits with 127. REQUIRES: called in a freshly
 /// forked child with all signals blocked.
 [[noreturn]] void run_child(const ChildPlan& plan) noexcept;
-
-/// What goes over the status pipe in one write: the stage, then errno in host order.
-using StatusWord = std::array<char, sizeof(std::uint8_t) + sizeof(std::int32_t)>;
-StatusWord encode_status(Stage stage, int code) noexcept;
-Error decode_status(const StatusWord& word);
 
 }  // namespace contained::process
