@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "process/close_fds.hpp"
@@ -15,18 +16,19 @@
 namespace contained::process {
 namespace {
 
-// Where the child keeps its descriptors: 0 to 2 for the program, then the status pipe.
-constexpr int kSlots = kStatusFd + 1;
+// Where the child keeps its descriptors: 0 to 2 for the program, then the status pipe, then what is
+// to become its further ones.
+constexpr int kFirstExtra = kStatusFd + 1;
 
 constexpr int kBusyRetries = 3;
 constexpr timespec kBusyPause = {0, 10'000'000};
 
-using Sources = std::array<int, kSlots>;
+using Sources = std::array<int, kFirstExtra + kMostExtras>;
 
 // A source that stands in another one's slot would be overwritten: out of the way with it.
-int moved_out_of_the_slots(int source, std::size_t slot, int status_fd) noexcept {
-  if (source >= kSlots || source == static_cast<int>(slot)) return source;
-  const int moved = ::fcntl(source, F_DUPFD_CLOEXEC, kSlots);
+int moved_out_of_the_slots(int source, int slot, int slots, int status_fd) noexcept {
+  if (source >= slots || source == slot) return source;
+  const int moved = ::fcntl(source, F_DUPFD_CLOEXEC, slots);
   if (moved < 0) fail(Stage::kStdio, kNoDetail, status_fd);
   return moved;
 }
@@ -38,22 +40,49 @@ void put(int source, int slot) noexcept {
   if (done < 0) fail(Stage::kStdio, kNoDetail, slot == kStatusFd ? source : kStatusFd);
 }
 
-// The status pipe goes first, so that it can tell of all that follows.
-void place_descriptors(const ChildPlan& plan) noexcept {
+// The status pipe goes first, so that it can tell of all that follows. Returns how many slots are
+// in use.
+int place_descriptors(const ChildPlan& plan) noexcept {
+  const int slots = kFirstExtra + static_cast<int>(plan.extra_count);
   Sources sources = {plan.stdio[0], plan.stdio[1], plan.stdio[2], plan.status_fd};
-  for (std::size_t slot = 0; slot < sources.size(); ++slot) {
-    sources[slot] = moved_out_of_the_slots(sources[slot], slot, plan.status_fd);
+  for (std::size_t i = 0; i < plan.extra_count; ++i) {
+    sources[kFirstExtra + i] = plan.extras[i].second;
+  }
+  for (int slot = 0; slot < slots; ++slot) {
+    auto& source = sources[static_cast<std::size_t>(slot)];
+    source = moved_out_of_the_slots(source, slot, slots, plan.status_fd);
   }
   put(sources[kStatusFd], kStatusFd);
-  for (int slot = 0; slot <= STDERR_FILENO; ++slot) {
-    put(sources[static_cast<std::size_t>(slot)], slot);
+  for (int slot = 0; slot < slots; ++slot) {
+    if (slot != kStatusFd) put(sources[static_cast<std::size_t>(slot)], slot);
   }
+  return slots;
+}
+
+// The last step before the exec: the program's further descriptors take the place of ours. Returns
+// where the status pipe is from then on.
+int place_extras(const ChildPlan& plan) noexcept {
+  if (plan.extra_count == 0) return kStatusFd;
+  const int count = static_cast<int>(plan.extra_count);
+  int above = kFirstExtra + count;
+  for (int i = 0; i < count; ++i) above = std::max(above, plan.extras[i].first + 1);
+  const int status_fd = ::fcntl(kStatusFd, F_DUPFD_CLOEXEC, above);
+  if (status_fd < 0) fail(Stage::kStdio);
+  for (int i = 0; i < count; ++i) {
+    if (::fcntl(kFirstExtra + i, F_DUPFD_CLOEXEC, above + 1 + i) != above + 1 + i) {
+      fail(Stage::kStdio, kNoDetail, status_fd);
+    }
+  }
+  for (int i = 0; i < count; ++i) {
+    if (::dup2(above + 1 + i, plan.extras[i].first) < 0) fail(Stage::kStdio, kNoDetail, status_fd);
+  }
+  return status_fd;
 }
 
 // Closed now and not by the exec: a child stuck before its exec (a dead file server) would hold the
 // ends of everybody's pipes meanwhile.
-void close_foreign(bool close_range_refused) noexcept {
-  require(close_from(kSlots, close_range_refused), Stage::kStdio);
+void close_foreign(int first, bool close_range_refused) noexcept {
+  require(close_from(first, close_range_refused), Stage::kStdio);
 }
 
 // Before anything else: what the child does from here on is charged to its groups.
@@ -100,6 +129,7 @@ void try_execute(const char* program, const ChildPlan& plan) noexcept {
 }
 
 [[noreturn]] void execute(const ChildPlan& plan) noexcept {
+  const int status_fd = place_extras(plan);
   if (plan.candidates == nullptr) try_execute(plan.program, plan);
   for (char* const* candidate = plan.candidates; candidate != nullptr && *candidate != nullptr;
        ++candidate) {
@@ -111,15 +141,14 @@ void try_execute(const char* program, const ChildPlan& plan) noexcept {
     errno = found ? code : ENOENT;
     if (found) break;
   }
-  fail(Stage::kExec);
+  fail(Stage::kExec, kNoDetail, status_fd);
 }
 
 }  // namespace
 
 void run_child(const ChildPlan& plan) noexcept {
   attach(plan);
-  place_descriptors(plan);
-  close_foreign(plan.close_range_refused);
+  close_foreign(place_descriptors(plan), plan.close_range_refused);
   if (plan.open_files != nullptr) {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }

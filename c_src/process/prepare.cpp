@@ -34,6 +34,7 @@ std::string_view bad_field(const SpawnSpec& spec) {
   if (any_has_nul(spec.candidates)) return "candidates";
   if (spec.cd && has_nul(*spec.cd)) return "cd";
   if (spec.attach_fds.size() > kMostAttachments) return "attach_fds";
+  if (spec.extra_fds.size() > kMostExtras) return "extra_fds";
   return {};
 }
 
@@ -75,6 +76,8 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.envp = pointers.envp.data();
   plan.cd = spec.cd ? spec.cd->c_str() : nullptr;
   plan.stdio = spec.stdio;
+  plan.extras = spec.extra_fds.data();
+  plan.extra_count = spec.extra_fds.size();
   plan.status_fd = status_fd;
   plan.parent = ::getpid();
   plan.open_files = spec.open_files ? &*spec.open_files : nullptr;

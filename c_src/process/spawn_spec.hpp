@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "process/credentials.hpp"
@@ -15,6 +16,7 @@ namespace contained::process {
 
 /// More v1 hierarchies than there are controllers.
 inline constexpr std::size_t kMostAttachments = 16;
+inline constexpr std::size_t kMostExtras = 61;
 
 struct SpawnSpec {
   std::string program;            ///< a path with a slash; execve(2) is given it as it is
@@ -29,6 +31,10 @@ struct SpawnSpec {
 
   /// Descriptors that become 0, 1 and 2 in the child; not owned. The same one may stand twice.
   std::array<int, 3> stdio = {0, 1, 2};
+
+  /// Further descriptors, from 3 on: the number in the child, each once, and what becomes it; not
+  /// owned. At most kMostExtras.
+  std::vector<std::pair<int, int>> extra_fds;
 
   /// Directory of the v2 control group to start in; not owned. -1: stay in ours.
   int cgroup_fd = -1;

@@ -6,10 +6,12 @@ defmodule Contained.Command do
   # absolute path last, by `check/1`, when the collectables are open.
 
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Options.Fds
 
   defstruct kind: :cmd,
             spec: %{},
             input: nil,
+            fd_inputs: [],
             launcher: Contained.Launcher,
             deadline: :infinity,
             call: {"", [], []},
@@ -26,6 +28,7 @@ defmodule Contained.Command do
           kind: kind,
           spec: map,
           input: input,
+          fd_inputs: [{3..63, iodata}],
           launcher: GenServer.server() | :dedicated,
           deadline: :infinity | non_neg_integer,
           call: {binary, [binary], keyword},
@@ -157,6 +160,7 @@ defmodule Contained.Command do
       kind: kind,
       spec: spec,
       input: options[:input],
+      fd_inputs: Fds.inputs(options),
       deadline: deadline(options),
       call: call,
       lines: Map.has_key?(options, :lines),
@@ -224,6 +228,7 @@ defmodule Contained.Command do
     |> put_directory(options)
     |> put_ladder(ladder(options))
     |> Map.merge(Confinement.spec(options))
+    |> Map.merge(Fds.spec(options))
   end
 
   # What is set explicitly comes later and wins.

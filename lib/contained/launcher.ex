@@ -193,12 +193,12 @@ defmodule Contained.Launcher do
     perform(state, Sessions.credit(state.sessions, ref, stream, bytes))
   end
 
-  defp handle({:contained, :write, ref, chunk, reply}, state) do
-    perform(state, Sessions.write(state.sessions, ref, chunk, reply))
+  defp handle({:contained, :write, ref, fd, chunk, reply}, state) do
+    perform(state, Sessions.write(state.sessions, ref, fd, chunk, reply))
   end
 
-  defp handle({:contained, :close_input, ref}, state) do
-    perform(state, Sessions.close_input(state.sessions, ref))
+  defp handle({:contained, :close_input, ref, fd}, state) do
+    perform(state, Sessions.close_input(state.sessions, ref, fd))
   end
 
   defp handle({:contained, :signal, ref, number, target, reply}, state) do

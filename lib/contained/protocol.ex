@@ -7,7 +7,8 @@ defmodule Contained.Protocol do
 
   @typedoc "Chosen by the launcher, 1 to 2^31-1."
   @type id :: 1..0x7FFFFFFF
-  @type stream :: :stdout | :stderr
+  @type fd :: 0 | 3..63
+  @type stream :: :stdout | :stderr | 3..63
   @type ladder :: [{1..64, non_neg_integer}]
 
   @typedoc "What may be asked about a running command, or of its control group."
@@ -19,7 +20,6 @@ defmodule Contained.Protocol do
           | :freeze
           | :thaw
           | :kill
-          | :sweep
           | {:set_limits, [{binary, binary}]}
           | {:migrate, pos_integer}
           | {:get, binary}
@@ -32,10 +32,12 @@ defmodule Contained.Protocol do
           {:hello, pos_integer, map}
           | {:started, id, pos_integer}
           | {:failed, id, stage :: atom, errno :: atom, binary}
-          | {:output, id, 1 | 2, binary}
+          | {:output, id, 1..63, binary}
           | {:closed, id, stream}
           | {:input_credit, id, non_neg_integer}
+          | {:input_credit, id, fd, non_neg_integer}
           | {:input_closed, id, atom}
+          | {:input_closed, id, fd, atom}
           | {:signaled, id, atom}
           | {:ended, id, map}
           | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
@@ -58,11 +60,14 @@ defmodule Contained.Protocol do
   @spec start(id, map) :: iodata
   def start(id, spec), do: encode({:start, id, spec})
 
-  @spec input(id, binary) :: iodata
-  def input(id, chunk), do: encode({:input, id, chunk})
+  @doc "`fd` is the command's descriptor, 0 for stdin."
+  @spec input(id, fd, binary) :: iodata
+  def input(id, 0, chunk), do: encode({:input, id, chunk})
+  def input(id, fd, chunk), do: encode({:input, id, fd, chunk})
 
-  @spec close_input(id) :: iodata
-  def close_input(id), do: encode({:close_input, id})
+  @spec close_input(id, fd) :: iodata
+  def close_input(id, 0), do: encode({:close_input, id})
+  def close_input(id, fd), do: encode({:close_input, id, fd})
 
   @spec credit(id, stream, pos_integer) :: iodata
   def credit(id, stream, bytes), do: encode({:credit, id, stream, bytes})
@@ -73,7 +78,10 @@ defmodule Contained.Protocol do
   @spec stop(id, :default | ladder) :: iodata
   def stop(id, ladder), do: encode({:stop, id, ladder})
 
-  @spec control(id | 0, control, operation) :: iodata
+  @spec sweep(control) :: iodata
+  def sweep(ref), do: encode({:sweep, ref})
+
+  @spec control(id, control, operation) :: iodata
   def control(id, ref, operation), do: encode({:control, id, ref, operation})
 
   @spec ping(non_neg_integer) :: iodata

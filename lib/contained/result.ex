@@ -3,6 +3,7 @@ defmodule Contained.Result do
   How a command ended.
 
     * `:stdout`, `:stderr` - what was collected; `nil` for a stream that was not captured
+    * `:fds` - what was written to each `:output` of the option `:fds`, by its number
     * `:status` - the exit code, or 128 plus the number of the signal, as `System.cmd/3` says it;
       `nil` when it is not known
     * `:exit` - the same without loss: `{:exited, code}` or
@@ -36,7 +37,8 @@ defmodule Contained.Result do
     left_behind: 0,
     unkilled: 0,
     usage: %{},
-    not_applied: []
+    not_applied: [],
+    fds: %{}
   ]
 
   @type reason :: :exit | :signal | :oom | :timeout | :stopped | :output_limit | :launcher_down
@@ -51,7 +53,8 @@ defmodule Contained.Result do
           left_behind: non_neg_integer,
           unkilled: non_neg_integer,
           usage: %{optional(atom) => non_neg_integer},
-          not_applied: [atom | binary]
+          not_applied: [atom | binary],
+          fds: %{optional(3..63) => binary}
         }
 
   @usage [:wall_us, :user_us, :system_us, :max_rss_kb, :stdout_bytes, :stderr_bytes] ++

@@ -23,8 +23,11 @@ defmodule Contained.ProtocolTest do
   # What our encoders make of a request that they can make.
   defp encode({:hello, 1}), do: Protocol.hello()
   defp encode({:start, id, spec}), do: Protocol.start(id, spec)
-  defp encode({:input, id, data}), do: Protocol.input(id, data)
-  defp encode({:close_input, id}), do: Protocol.close_input(id)
+  defp encode({:input, id, data}), do: Protocol.input(id, 0, data)
+  defp encode({:input, id, fd, data}), do: Protocol.input(id, fd, data)
+  defp encode({:close_input, id}), do: Protocol.close_input(id, 0)
+  defp encode({:close_input, id, fd}), do: Protocol.close_input(id, fd)
+  defp encode({:sweep, ref}), do: Protocol.sweep(ref)
   defp encode({:credit, id, stream, bytes}), do: Protocol.credit(id, stream, bytes)
   defp encode({:signal, id, number, target}), do: Protocol.signal(id, number, target)
   defp encode({:stop, id, ladder}), do: Protocol.stop(id, ladder)
@@ -44,7 +47,7 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("down"), encode(term), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             ~w(close_input control credit hello input ping shutdown signal start stop)a
+             ~w(close_input control credit hello input ping shutdown signal start stop sweep)a
   end
 
   test "the golden events are decoded" do

@@ -15,8 +15,8 @@ defmodule Contained.Launcher.Sessions do
 
   defmodule Entry do
     @moduledoc false
-    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :feed] ++
-                [stops: [], signals: []]
+    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace] ++
+                [feeds: %{}, stops: [], signals: []]
   end
 
   defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
@@ -73,10 +73,16 @@ defmodule Contained.Launcher.Sessions do
       program: spec[:program],
       since: System.os_time(:millisecond),
       grace: grace(spec),
-      feed: if(spec[:stdin] == :pipe, do: Feed.new())
+      feeds: feeds(spec)
     }
 
     put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
+  end
+
+  # One for each descriptor that the command reads from a pipe of ours.
+  defp feeds(spec) do
+    stdin = if spec[:stdin] == :pipe, do: [0], else: []
+    Map.new(stdin ++ for({fd, :input} <- Map.get(spec, :fds, []), do: fd), &{&1, Feed.new()})
   end
 
   defp grace(spec), do: grace_of(Map.get(spec, :stop, [{15, 500}]))
@@ -91,16 +97,16 @@ defmodule Contained.Launcher.Sessions do
 
   ## Requests
 
-  @spec write(t, reference, binary, reference | nil) :: {t, [effect]}
-  def write(sessions, ref, chunk, reply) do
+  @spec write(t, reference, Protocol.fd(), binary, reference | nil) :: {t, [effect]}
+  def write(sessions, ref, fd, chunk, reply) do
     with_entry(sessions, ref, reply(reply, {:error, :closed}), fn id, entry ->
-      feed(sessions, id, entry, &Feed.write(&1, chunk, reply))
+      feed(sessions, id, entry, fd, &Feed.write(&1, chunk, reply))
     end)
   end
 
-  @spec close_input(t, reference) :: {t, [effect]}
-  def close_input(sessions, ref) do
-    with_entry(sessions, ref, [], fn id, entry -> feed(sessions, id, entry, &Feed.close/1) end)
+  @spec close_input(t, reference, Protocol.fd()) :: {t, [effect]}
+  def close_input(sessions, ref, fd) do
+    with_entry(sessions, ref, [], fn id, entry -> feed(sessions, id, entry, fd, &Feed.close/1) end)
   end
 
   @spec credit(t, reference, Protocol.stream(), pos_integer) :: {t, [effect]}
@@ -131,7 +137,7 @@ defmodule Contained.Launcher.Sessions do
   @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
   def control(sessions, ref, operation, reply) do
     with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
-      control_id(sessions, id, operation, reply)
+      ask(sessions, id, reply, &Protocol.control(id, &1, operation))
     end)
   end
 
@@ -139,11 +145,11 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "Asks for what launchers before have left to be removed."
   @spec sweep(t, reference) :: {t, [effect]}
-  def sweep(sessions, reply), do: control_id(sessions, 0, :sweep, reply)
+  def sweep(sessions, reply), do: ask(sessions, 0, reply, &Protocol.sweep/1)
 
-  defp control_id(sessions, id, operation, reply) do
+  defp ask(sessions, id, reply, frame) do
     {ref, controls} = Controls.add(sessions.controls, id, reply)
-    {%{sessions | controls: controls}, [{:frame, Protocol.control(id, ref, operation)}]}
+    {%{sessions | controls: controls}, [{:frame, frame.(ref)}]}
   end
 
   defp new_grace(entry, :default), do: entry.grace
@@ -191,12 +197,18 @@ defmodule Contained.Launcher.Sessions do
   # Nobody waits for the end of a stream: what counts is the end of the command.
   defp event(sessions, _id, _entry, {:closed, _, _stream}), do: {sessions, []}
 
-  defp event(sessions, id, entry, {:input_credit, _, bytes}) do
-    feed(sessions, id, entry, &Feed.credit(&1, bytes))
+  defp event(sessions, id, entry, {:input_credit, _, bytes}),
+    do: event(sessions, id, entry, {:input_credit, id, 0, bytes})
+
+  defp event(sessions, id, entry, {:input_credit, _, fd, bytes}) do
+    feed(sessions, id, entry, fd, &Feed.credit(&1, bytes))
   end
 
-  defp event(sessions, id, entry, {:input_closed, _, errno}) do
-    feed(sessions, id, entry, &Feed.broken(&1, errno))
+  defp event(sessions, id, entry, {:input_closed, _, errno}),
+    do: event(sessions, id, entry, {:input_closed, id, 0, errno})
+
+  defp event(sessions, id, entry, {:input_closed, _, fd, errno}) do
+    feed(sessions, id, entry, fd, &Feed.broken(&1, errno))
   end
 
   defp event(sessions, id, entry, {:signaled, _, answer}), do: answer(sessions, id, entry, answer)
@@ -272,7 +284,7 @@ defmodule Contained.Launcher.Sessions do
     waiting =
       reply_all(asking, gone()) ++
         reply_all(entry.signals, {:error, :esrch}) ++
-        reply_all(Feed.waiting(entry.feed), {:error, :closed}) ++ reply_all(entry.stops, :ok)
+        reply_all(writers(entry), {:error, :closed}) ++ reply_all(entry.stops, :ok)
 
     sessions = %{
       sessions
@@ -284,14 +296,17 @@ defmodule Contained.Launcher.Sessions do
     {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting]}
   end
 
-  defp feed(sessions, id, entry, change) do
-    {feed, effects} = change.(entry.feed)
-    {put(sessions, id, %{entry | feed: feed}), Enum.map(effects, &with_id(&1, id))}
+  defp writers(entry), do: Enum.flat_map(entry.feeds, fn {_fd, feed} -> Feed.waiting(feed) end)
+
+  defp feed(sessions, id, entry, fd, change) do
+    {feed, effects} = change.(entry.feeds[fd])
+    entry = if feed, do: %{entry | feeds: Map.put(entry.feeds, fd, feed)}, else: entry
+    {put(sessions, id, entry), Enum.map(effects, &with_id(&1, id, fd))}
   end
 
-  defp with_id({:input, chunk}, id), do: {:frame, Protocol.input(id, chunk)}
-  defp with_id(:close_input, id), do: {:frame, Protocol.close_input(id)}
-  defp with_id({:reply, _, _} = reply, _id), do: reply
+  defp with_id({:input, chunk}, id, fd), do: {:frame, Protocol.input(id, fd, chunk)}
+  defp with_id(:close_input, id, fd), do: {:frame, Protocol.close_input(id, fd)}
+  defp with_id({:reply, _, _} = reply, _id, _fd), do: reply
 
   defp with_entry(sessions, ref, otherwise, fun) do
     case sessions.ids do

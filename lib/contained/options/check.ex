@@ -4,7 +4,7 @@ defmodule Contained.Options.Check do
 
   alias Contained.Cgroup.Name
   alias Contained.{Environment, Limits, Signals}
-  alias Contained.Options.{MuonTrap, Schema, Who}
+  alias Contained.Options.{Fds, MuonTrap, Schema, Who}
 
   @max_rungs 16
   @max_wait Schema.max_wait()
@@ -22,6 +22,7 @@ defmodule Contained.Options.Check do
   def check(:env, value), do: {:ok, Environment.explicit!(value)}
   def check(:names, value) when is_list(value), do: check_names(value)
   def check(:string, value) when is_binary(value), do: check_string(value)
+  def check(:fds, value), do: Fds.check(value)
   def check(:input, nil), do: {:ok, :unset}
   def check(:input, value), do: check_input(value)
   def check(:ladder, value), do: check_ladder(value)

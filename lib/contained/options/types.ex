@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Schema, Who}
+  alias Contained.Options.{Fds, Schema, Who}
 
   @max_wait Schema.max_wait()
 
@@ -11,6 +11,7 @@ defmodule Contained.Options.Types do
   @spec allowed(term) :: binary
   def allowed(:boolean), do: "true or false"
   def allowed(:names), do: "a list of names of environment variables"
+  def allowed(:fds), do: Fds.allowed()
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
@@ -52,6 +53,7 @@ defmodule Contained.Options.Types do
   def typespec(:string), do: quote(do: binary)
   def typespec(:names), do: quote(do: [binary])
   def typespec(:env), do: quote(do: Enumerable.t())
+  def typespec(:fds), do: quote(do: [{3..63, atom | {:input, iodata}}] | map)
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:timeout), do: quote(do: pos_integer | :infinity)
   def typespec(:group_path), do: quote(do: binary)

@@ -71,9 +71,9 @@ defmodule Contained.Launcher.SessionsTest do
     sessions = Sessions.new()
     assert {_, [{:reply, :me, :ok}]} = Sessions.stop(sessions, ref, :default, :me)
     assert {_, [{:reply, :me, {:error, :esrch}}]} = Sessions.signal(sessions, ref, 1, :all, :me)
-    assert {_, [{:reply, :me, {:error, :closed}}]} = Sessions.write(sessions, ref, "x", :me)
-    assert {_, []} = Sessions.write(sessions, ref, "x", nil)
-    assert {_, []} = Sessions.close_input(sessions, ref)
+    assert {_, [{:reply, :me, {:error, :closed}}]} = Sessions.write(sessions, ref, 0, "x", :me)
+    assert {_, []} = Sessions.write(sessions, ref, 0, "x", nil)
+    assert {_, []} = Sessions.close_input(sessions, ref, 0)
     assert {_, []} = Sessions.credit(sessions, ref, :stdout, 5)
   end
 
@@ -88,22 +88,22 @@ defmodule Contained.Launcher.SessionsTest do
              frames(Sessions.stop(sessions, ref, [{2, 10}], nil))
 
     assert {_, [{:frame, {:input, ^id, "hi"}}, {:reply, :me, :ok}]} =
-             frames(Sessions.write(sessions, ref, "hi", :me))
+             frames(Sessions.write(sessions, ref, 0, "hi", :me))
 
-    assert {_, [{:frame, {:close_input, ^id}}]} = frames(Sessions.close_input(sessions, ref))
+    assert {_, [{:frame, {:close_input, ^id}}]} = frames(Sessions.close_input(sessions, ref, 0))
   end
 
   test "input waits for credit", %{sessions: sessions, id: id, ref: ref} do
     full = :binary.copy("x", 256 * 1024)
-    {sessions, _} = Sessions.write(sessions, ref, full, nil)
-    assert {sessions, []} = Sessions.write(sessions, ref, "more", :me)
+    {sessions, _} = Sessions.write(sessions, ref, 0, full, nil)
+    assert {sessions, []} = Sessions.write(sessions, ref, 0, "more", :me)
 
     assert {sessions, [{:frame, {:input, ^id, "more"}}, {:reply, :me, :ok}]} =
              frames(Sessions.event(sessions, {:input_credit, id, 4}))
 
     assert {sessions, []} = Sessions.event(sessions, {:input_closed, id, :epipe})
 
-    assert {_, [{:reply, :me, {:error, :epipe}}]} = Sessions.write(sessions, ref, "more", :me)
+    assert {_, [{:reply, :me, {:error, :epipe}}]} = Sessions.write(sessions, ref, 0, "more", :me)
   end
 
   test "signals are answered in their order", %{sessions: sessions, id: id, ref: ref} do
