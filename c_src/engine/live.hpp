@@ -69,6 +69,7 @@ class Live : public std::enable_shared_from_this<Live>,
   void perform(const session::Announce&);
   void perform(const session::ArmTimer& action);
   void perform(const session::SendSignal& action);
+  void perform(const session::TellStuck&) { shared_.outbox.send(protocol::Stuck{id_}); }
   void perform(const session::KillGroup&);
   void perform(const session::CheckGroup&) { enclosure_->check(); }
   void perform(const session::WatchGroup&) { enclosure_->watch(); }

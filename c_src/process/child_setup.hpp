@@ -36,7 +36,7 @@ struct ChildPlan {
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
   const std::pair<int, int>* extras = nullptr;  ///< further ones, see SpawnSpec
   std::size_t extra_count = 0;
-  int status_fd = -1;                    ///< write end of the status pipe
+  int status_fd = -1;                            ///< write end of the status pipe
   std::array<int, kMostGroups> attach_fds = {};  ///< cgroup.procs of the groups to enter
   std::size_t attach_count = 0;
   pid_t parent = 0;                    ///< who must still be our parent

@@ -73,6 +73,8 @@ void write(TermWriter& out, const Signaled& event) {
   out.tuple(3).atom("signaled").count(event.id).atom(event.error.empty() ? "ok" : event.error);
 }
 
+void write(TermWriter& out, const Stuck& event) { out.tuple(2).atom("stuck").count(event.id); }
+
 void write_status(TermWriter& out, const Ended& event) {
   if (event.exited) {
     out.tuple(2).atom("exited").integer(event.code);

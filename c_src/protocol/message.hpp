@@ -255,6 +255,11 @@ struct Signaled {
   std::string error;  ///< empty: ok
 };
 
+/// Its stop ladder is over and it lives; SIGKILL follows.
+struct Stuck {
+  Id id = 0;
+};
+
 struct Ended {
   Id id = 0;
   bool exited = true;        ///< else signaled
@@ -319,6 +324,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Ended, Answer, Refused, Pong, VmSignal>;
+                           Stuck, Ended, Answer, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

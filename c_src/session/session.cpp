@@ -168,8 +168,14 @@ Actions Session::begin_stop(Reason reason, protocol::Ladder ladder) {
 
 Actions Session::next_rung() {
   const auto rung = shutdown_.next();
-  if (!rung) return begin_kill();
+  if (!rung) return end_of_ladder();
   return {SendSignal{rung->signal, policy_.signal_to}, WatchGroup{}, ArmTimer{rung->grace_ms}};
+}
+
+Actions Session::end_of_ladder() {
+  auto actions = begin_kill();
+  if (shutdown_.asked()) actions.insert(actions.begin(), TellStuck{});
+  return actions;
 }
 
 Actions Session::begin_kill() {

@@ -60,6 +60,7 @@ struct SendSignal {  ///< and SIGCONT after it, so that a stopped process can ac
   protocol::Target to = protocol::Target::kAll;
   bool operator==(const SendSignal&) const = default;
 };
+struct TellStuck {};     ///< the ladder is over and it lives; KillGroup follows
 struct KillGroup {};     ///< SIGKILL to the group, the leader and strays
 struct CheckGroup {};    ///< is it empty? answer with GroupChecked
 struct WatchGroup {};    ///< look now and whenever it changes; answer with GroupChecked when empty
@@ -67,8 +68,8 @@ struct DrainStreams {};  ///< send what is left without credit; nothing left cou
 struct DiscardStreams {};  ///< close the piped streams, each answered by StreamEnded
 struct Finish {};          ///< send `ended` or `failed`; the session is over
 
-using Action = std::variant<Announce, ArmTimer, SendSignal, KillGroup, CheckGroup, WatchGroup,
-                            DrainStreams, DiscardStreams, Finish>;
+using Action = std::variant<Announce, ArmTimer, SendSignal, TellStuck, KillGroup, CheckGroup,
+                            WatchGroup, DrainStreams, DiscardStreams, Finish>;
 using Actions = std::vector<Action>;
 
 /// What the session is told at its start.
@@ -126,6 +127,7 @@ class Session {
   Actions linger();
   Actions begin_stop(Reason reason, protocol::Ladder ladder);
   Actions next_rung();
+  Actions end_of_ladder();
   Actions begin_kill();
   Actions kill_again(Action look);
   Actions give_up();

@@ -48,7 +48,7 @@ defmodule Contained.Launcher do
 
   use GenServer
 
-  alias Contained.{Info, Protocol}
+  alias Contained.{Info, Protocol, Telemetry}
   alias Contained.Launcher.{Backoff, Heartbeat, Link, Sessions}
 
   @heartbeat 500
@@ -339,6 +339,11 @@ defmodule Contained.Launcher do
     state
   end
 
+  defp effect({:report, event, metadata}, state) do
+    Telemetry.report(event, Map.put(metadata, :launcher, state.name || self()))
+    state
+  end
+
   defp effect({:demonitor, monitor}, state) do
     Process.demonitor(monitor, [:flush])
     state
@@ -372,6 +377,7 @@ defmodule Contained.Launcher do
 
   # The program is gone, with all that ran in it.
   defp down(state) do
+    Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
     state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end

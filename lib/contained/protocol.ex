@@ -39,6 +39,7 @@ defmodule Contained.Protocol do
           | {:input_closed, id, atom}
           | {:input_closed, id, fd, atom}
           | {:signaled, id, atom}
+          | {:stuck, id}
           | {:ended, id, map}
           | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
           | {:refused, id | 0, atom, atom}
@@ -118,7 +119,7 @@ defmodule Contained.Protocol do
 
   defp events do
     [:hello, :started, :failed, :output, :closed, :input_credit, :input_closed] ++
-      [:signaled, :ended, :answer, :refused, :pong, :vm_signal]
+      [:signaled, :stuck, :ended, :answer, :refused, :pong, :vm_signal]
   end
 
   defp keys do

@@ -289,12 +289,21 @@ TEST(DecodeStart, TakesWordsOnlyForWords) {
 TEST(DecodeStart, ChecksTheNameOfTheGroup) {
   EXPECT_TRUE(accepts_binary("group", "web-1_a.b"));
   EXPECT_TRUE(accepts_binary("group", std::string(64, 'g')));
+  EXPECT_TRUE(accepts_binary("group", "a/b/c/d"));
   EXPECT_FALSE(accepts_binary("group", std::string(65, 'g')));
   for (const std::string_view name :
        {std::string_view(""), std::string_view("."), std::string_view(".."),
-        std::string_view(".hidden"), std::string_view("a/b"), std::string_view("a b"),
+        std::string_view(".hidden"), std::string_view("a/"), std::string_view("a//b"),
+        std::string_view("a/../b"), std::string_view("a/b/c/d/e"), std::string_view("a b"),
         std::string_view("\xC3\xA4"), kNul}) {
     EXPECT_FALSE(accepts_binary("group", name)) << name;
+  }
+}
+
+TEST(DecodeStart, TheCommandsOwnGroupHasOneName) {
+  EXPECT_TRUE(accepts_binary("name", "one"));
+  for (const std::string_view name : {"", "a/b", "..", "a b"}) {
+    EXPECT_FALSE(accepts_binary("name", name)) << name;
   }
 }
 

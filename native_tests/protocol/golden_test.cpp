@@ -284,6 +284,7 @@ const std::map<std::string, std::string> kUp = {
     {"ended_core", encode(core_dump())},
     {"ended_stopped", encode(quiet_end(4, false, 15, "stopped"))},
     {"ended_output_limit", encode(quiet_end(5, true, 255, "output_limit"))},
+    {"stuck", encode(Stuck{7})},
     {"refused", encode(Refused{7, "start", "id_in_use"})},
     {"refused_unread", encode(Refused{0, "", "bad_request"})},
     {"pong", encode(Pong{42})},

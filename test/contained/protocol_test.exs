@@ -61,7 +61,7 @@ defmodule Contained.ProtocolTest do
 
     assert Enum.sort(kinds) ==
              (~w(answer closed ended failed hello input_closed input_credit output pong refused) ++
-                ~w(signaled started vm_signal))
+                ~w(signaled started stuck vm_signal))
              |> Enum.map(&String.to_atom/1)
              |> Enum.sort()
   end

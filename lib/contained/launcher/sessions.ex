@@ -6,6 +6,7 @@ defmodule Contained.Launcher.Sessions do
   #     {:frame, iodata}            to the port program
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
+  #     {:report, event, metadata}  something that the world may want to know of, see Telemetry
   #     {:demonitor, reference}     the owner need not be watched any longer
 
   alias Contained.Launcher.{Controls, Feed}
@@ -31,6 +32,7 @@ defmodule Contained.Launcher.Sessions do
           {:frame, iodata}
           | {:tell, reference, term}
           | {:reply, reference, term}
+          | {:report, [atom], map}
           | {:demonitor, reference}
 
   @spec new() :: t
@@ -212,6 +214,10 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp event(sessions, id, entry, {:signaled, _, answer}), do: answer(sessions, id, entry, answer)
+
+  defp event(sessions, _id, entry, {:stuck, _}) do
+    {sessions, [{:report, [:stop, :stuck], Map.take(entry, [:program, :os_pid, :owner])}]}
+  end
 
   defp event(sessions, id, entry, {:ended, _, map}) do
     finish(sessions, id, entry, {:ended, map})
