@@ -107,7 +107,7 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
                                      {ENOPROTOOPT, "enoprotoopt"},
                                      {EPROTONOSUPPORT, "eprotonosupport"},
                                      {ESOCKTNOSUPPORT, "esocktnosupport"},
-                                     {EOPNOTSUPP, "eopnotsupp"},
+                                     {EOPNOTSUPP, "enotsup"},
                                      {EPFNOSUPPORT, "epfnosupport"},
                                      {EAFNOSUPPORT, "eafnosupport"},
                                      {EADDRINUSE, "eaddrinuse"},
@@ -150,9 +150,10 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
 }  // namespace
 
 std::string_view name(Stage stage) {
-  static constexpr std::array<std::string_view, 13> kNames = {
+  static constexpr std::array<std::string_view, 14> kNames = {
       "none",   "option", "cgroup", "pipe", "fork", "stdio",   "session",
-      "rlimit", "signal", "chdir",  "exec", "file", "protocol"};
+      "rlimit", "signal", "chdir",  "exec", "file", "protocol",
+      "limit"};
   const auto index = static_cast<std::size_t>(stage);
   return index < kNames.size() ? kNames[index] : std::string_view("unknown");
 }

@@ -25,7 +25,8 @@ enum class Stage : std::uint8_t {
   kChdir,    ///< chdir(2)
   kExec,     ///< execve(2)
   kFile,     ///< reading or writing a file of ours
-  kProtocol  ///< the bytes on the port
+  kProtocol,  ///< the bytes on the port
+  kLimit      ///< a resource limit or a setting of a control group; the subject is its key
 };
 
 /// The name a user sees, for example "exec".

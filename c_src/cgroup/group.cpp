@@ -110,6 +110,7 @@ bool Group::renew() {
   struct stat info = {};
   if (::fstat(dir_.get(), &info) != 0 || info.st_nlink != 2) return false;
   before_ = counted_;
+  renewed_ = true;
   return true;
 }
 

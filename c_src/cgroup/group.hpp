@@ -1,4 +1,5 @@
-// One control group of one hierarchy, held by its directory descriptor. In v2 unless said otherwise.
+// One control group of one hierarchy, held by its directory descriptor. In v2 unless said
+// otherwise.
 //
 // A v1 hierarchy is named by one of its controllers ("memory", or "name=systemd"), as its line of
 // /proc/<pid>/cgroup names it; v2 by nothing.
@@ -89,6 +90,7 @@ class Group {
   /// when it is not as it was made: populated, frozen, or with sub-groups. What else a payload can
   /// have altered (its type, controllers below it) shows when a fork into it is refused.
   bool renew();
+  bool renewed() const { return renewed_; }
 
   /// rmdir(2), sub-groups first. True when it is gone (also by another's hand); false while it is
   /// populated or has more sub-groups than one call removes: call again. Other failures are errors.
@@ -105,8 +107,9 @@ class Group {
   int parent_fd_ = -1;
   std::string name_;
   std::string hierarchy_;
-  CpuTime counted_;            // by the kernel, when it was asked last
-  CpuTime before_;             // of that, before it was renewed
+  CpuTime counted_;  // by the kernel, when it was asked last
+  CpuTime before_;   // of that, before it was renewed
+  bool renewed_ = false;
   UniqueFd dir_;               // O_PATH: all that CLONE_INTO_CGROUP and the *at calls need
   mutable std::string shown_;  // shown_path() of it, empty until asked for
 };

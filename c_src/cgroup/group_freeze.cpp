@@ -46,7 +46,8 @@ Status Group::freeze_v1() {
 Status Group::thaw() {
   if (!is_v1()) return written(dir_.get(), kFreeze, "0", name_);
   // A payload that is root may have frozen sub-groups, which thaw only by themselves.
-  for_each_below(dir_.get(), [](int dirfd) { (void)write_file_at(dirfd, kFreezerState, "THAWED"); });
+  for_each_below(dir_.get(),
+                 [](int dirfd) { (void)write_file_at(dirfd, kFreezerState, "THAWED"); });
   return written(dir_.get(), kFreezerState, "THAWED", name_);
 }
 

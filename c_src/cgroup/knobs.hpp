@@ -18,6 +18,6 @@ inline constexpr char kControllers[] = "cgroup.controllers";
 inline constexpr char kSubtreeControl[] = "cgroup.subtree_control";
 inline constexpr char kFreezerState[] = "freezer.state";  ///< v1, not in the root
 inline constexpr char kFreezer[] = "freezer";             ///< the v1 hierarchy
-inline constexpr char kCpuStat[] = "cpu.stat";      ///< also without the cpu controller
+inline constexpr char kCpuStat[] = "cpu.stat";            ///< also without the cpu controller
 
 }  // namespace contained::cgroup

@@ -64,19 +64,6 @@ pid_t process_of(pid_t tid) {
   return pid;
 }
 
-std::vector<pid_t> members(int dirfd) {
-  auto procs = read_file_at(dirfd, kProcs, kListLimit);
-  if (procs) return parse_pids(*procs);
-  if (procs.error().code != EOPNOTSUPP) return {};
-  // cgroup-v2.rst, "Threads": in a threaded group cgroup.procs cannot be read.
-  auto threads = read_file_at(dirfd, kThreads, kListLimit);
-  if (!threads) return {};
-  auto pids = parse_pids(*threads);
-  std::transform(pids.begin(), pids.end(), pids.begin(), process_of);
-  std::erase(pids, 0);
-  return pids;
-}
-
 void visit_below(int dirfd, int depth, const std::function<void(int)>& visit) {
   if (depth == 0) return;
   for (const auto& name : subgroups(dirfd)) {
@@ -89,14 +76,27 @@ void visit_below(int dirfd, int depth, const std::function<void(int)>& visit) {
 
 }  // namespace
 
+std::vector<pid_t> members_of(int dirfd) {
+  auto procs = read_file_at(dirfd, kProcs, kListLimit);
+  if (procs) return parse_pids(*procs);
+  if (procs.error().code != EOPNOTSUPP) return {};
+  // cgroup-v2.rst, "Threads": in a threaded group cgroup.procs cannot be read.
+  auto threads = read_file_at(dirfd, kThreads, kListLimit);
+  if (!threads) return {};
+  auto pids = parse_pids(*threads);
+  std::transform(pids.begin(), pids.end(), pids.begin(), process_of);
+  std::erase(pids, 0);
+  return pids;
+}
+
 void for_each_below(int dirfd, const std::function<void(int)>& visit) {
   visit_below(dirfd, kListedDepth, visit);
 }
 
 std::vector<pid_t> processes_below(int dirfd) {
-  auto pids = members(dirfd);
+  auto pids = members_of(dirfd);
   for_each_below(dirfd, [&](int child) {
-    const auto here = members(child);
+    const auto here = members_of(child);
     pids.insert(pids.end(), here.begin(), here.end());
   });
   std::sort(pids.begin(), pids.end());

@@ -17,6 +17,9 @@ inline constexpr int kListedDepth = 64;
 /// So many groups one call removes at most: it runs in the loop that serves everybody.
 inline constexpr int kRemovedAtOnce = 256;
 
+/// The pids in the group |dirfd| itself, as they are listed.
+std::vector<pid_t> members_of(int dirfd);
+
 /// The pids in the group |dirfd| and below, sorted, each once. A vanished group is empty; pid 0 (a
 /// process of a foreign pid namespace) is skipped; of threaded groups the thread group ids.
 std::vector<pid_t> processes_below(int dirfd);
