@@ -107,7 +107,7 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
                                      {ENOPROTOOPT, "enoprotoopt"},
                                      {EPROTONOSUPPORT, "eprotonosupport"},
                                      {ESOCKTNOSUPPORT, "esocktnosupport"},
-                                     {EOPNOTSUPP, "eopnotsupp"},
+                                     {EOPNOTSUPP, "enotsup"},
                                      {EPFNOSUPPORT, "epfnosupport"},
                                      {EAFNOSUPPORT, "eafnosupport"},
                                      {EADDRINUSE, "eaddrinuse"},
@@ -151,9 +151,9 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
 
 std::string_view name(Stage stage) {
   static constexpr std::string_view kNames[] = {
-      "none",         "option", "cgroup",        "pipe", "fork", "stdio",
-      "session",      "rlimit", "oom_score_adj", "nice", "ids",  "capabilities",
-      "no_new_privs", "signal", "chdir",         "exec", "file", "protocol"};
+      "none",   "option",        "cgroup", "pipe",     "fork",         "stdio",        "session",
+      "rlimit", "oom_score_adj", "nice",   "ids",      "capabilities", "no_new_privs", "signal",
+      "chdir",  "exec",          "file",   "protocol", "limit"};
   const auto index = static_cast<std::size_t>(stage);
   return index < std::size(kNames) ? kNames[index] : std::string_view("unknown");
 }

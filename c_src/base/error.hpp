@@ -26,11 +26,12 @@ enum class Stage : std::uint8_t {
   kIds,           ///< user, group and supplementary groups
   kCapabilities,  ///< capabilities(7)
   kNoNewPrivs,
-  kSignal,   ///< signal mask, dispositions, parent death signal
-  kChdir,    ///< chdir(2)
-  kExec,     ///< execve(2)
-  kFile,     ///< reading or writing a file of ours
-  kProtocol  ///< the bytes on the port
+  kSignal,    ///< signal mask, dispositions, parent death signal
+  kChdir,     ///< chdir(2)
+  kExec,      ///< execve(2)
+  kFile,      ///< reading or writing a file of ours
+  kProtocol,  ///< the bytes on the port
+  kLimit      ///< a resource limit or a setting of a control group; the subject is its key
 };
 
 /// The name a user sees, for example "exec".
