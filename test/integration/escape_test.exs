@@ -9,6 +9,7 @@ defmodule Contained.EscapeTest do
   alias Contained.Process, as: Command
 
   @moduletag :port
+  @moduletag :modes
   @moduletag timeout: 120_000
 
   @root match?({"0\n", 0}, System.cmd("id", ["-u"]))
