@@ -1,6 +1,8 @@
 #include "port/arguments.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -76,18 +78,14 @@ Result<Arguments> parse_identity(Words words) {
 
 // ---- Serving
 
-constexpr std::pair<std::string_view, Containment> kContainments[] = {
-    {"auto", Containment::kAuto},       {"required", Containment::kRequired},
-    {"cgroup2", Containment::kCgroup2}, {"hybrid", Containment::kHybrid},
-    {"cgroup1", Containment::kCgroup1}, {"best_effort", Containment::kBestEffort}};
+constexpr std::string_view kContainments[] = {"auto",   "required", "cgroup2",
+                                              "hybrid", "cgroup1",  "best_effort"};
 
 bool take_containment(std::string_view word, Arguments& parsed) {
-  for (const auto& [name, containment] : kContainments) {
-    if (name != word) continue;
-    parsed.containment = containment;
-    return true;
-  }
-  return false;
+  const auto* found = std::find(std::begin(kContainments), std::end(kContainments), word);
+  if (found == std::end(kContainments)) return false;
+  parsed.containment = word;
+  return true;
 }
 
 // Takes an option that has a value, from the front of |words|.

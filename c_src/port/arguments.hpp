@@ -19,24 +19,14 @@ struct Victim {
   bool operator==(const Victim&) const = default;
 };
 
-/// How the descendants of a command are kept together.
-enum class Containment : std::uint8_t {
-  kAuto,      ///< the best there is
-  kRequired,  ///< any but kBestEffort, or no command starts
-  kCgroup2,   ///< these, and no other
-  kHybrid,
-  kCgroup1,
-  kBestEffort
-};
-
 struct Arguments {
   enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity };
   Mode mode = Mode::kServe;
 
   // kServe
   std::string cgroup_base;
-  Containment containment = Containment::kAuto;
-  bool take_over = false;  ///< move the base's own processes into a leaf
+  std::string containment = "auto";  ///< see cgroup::Wanted
+  bool take_over = false;            ///< move the base's own processes into a leaf
 
   std::vector<Victim> victims;        ///< kKill
   process::IdentityRequest identity;  ///< kIdentity

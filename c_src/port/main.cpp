@@ -63,7 +63,7 @@ int serve(const Arguments& arguments) {
   contained::engine::GuardianOptions options;
   options.from_vm.reset(kFromVm);
   options.to_vm.reset(kToVm);
-  options.cgroup_base = arguments.cgroup_base;
+  options.cgroups = {arguments.cgroup_base, arguments.containment, arguments.take_over};
   return contained::engine::run_guardian(std::move(options));
 }
 

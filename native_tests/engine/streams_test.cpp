@@ -17,7 +17,7 @@ using protocol::Stream;
 
 constexpr std::size_t kHeader = protocol::kOutputHeaderSize;
 
-class StreamsTest : public ::testing::Test, private StreamsOwner {
+class StreamsTest : public ::testing::Test, public StreamsOwner {
  protected:
   StreamsTest() {
     ::signal(SIGPIPE, SIG_IGN);

@@ -1,6 +1,7 @@
 // What an enclosure promises, in every containment that this host offers: control groups of each
 // version, and the stub without any.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ class EnclosureTest : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     const auto set = Reaper::signals();
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // as the worker is
     ASSERT_TRUE(reaper_.start().ok());
     auto ground = cgroup::Ground::create({.base = "", .containment = GetParam()}, this_process());
     if (!ground) {
@@ -119,7 +121,7 @@ TEST_P(EnclosureTest, ACommandThatLeavesNothing) {
 }
 
 TEST_P(EnclosureTest, WhatTheLeaderLeavesIsCountedAndKilled) {
-  start("setsid sleep 600 & setsid sleep 600 & sleep 0.1");
+  start("setsid sleep 60 & setsid sleep 60 & sleep 0.1");
   run_until([this] { return owner_.exits == 1; });
   enclosure_->check();
   run_until([this] { return owner_.looks > 0; });
@@ -132,7 +134,7 @@ TEST_P(EnclosureTest, WhatTheLeaderLeavesIsCountedAndKilled) {
 }
 
 TEST_P(EnclosureTest, ASignalReachesTheLeaderOrAll) {
-  start("trap 'exit 3' TERM; sleep 600 & while :; do wait; done");
+  start("trap 'exit 3' TERM; sleep 60 & while :; do wait; done");
   run_until([this] { return enclosure_->processes().size() == 2; });
   int answers = 0;
   const auto count = [&answers](const Status& sent) { answers += sent ? 1 : 100; };
@@ -146,7 +148,7 @@ TEST_P(EnclosureTest, ASignalReachesTheLeaderOrAll) {
 }
 
 TEST_P(EnclosureTest, KillReachesTheStoppedAndTheDeaf) {
-  start("sh -c 'trap \"\" TERM INT HUP; kill -STOP $$' & trap '' TERM; sleep 600");
+  start("sh -c 'trap \"\" TERM INT HUP; kill -STOP $$' & trap '' TERM; sleep 60");
   run_until([this] { return enclosure_->processes().size() >= 3; });
   enclosure_->kill();
   await_empty();
@@ -184,7 +186,7 @@ TEST_P(EnclosureTest, TimeIsAccounted) {
 // The stub alone can be killed by its payload; nothing of it may be lost by that.
 TEST_P(EnclosureTest, WithTheStubDiesAllThatItHeld) {
   if (ground_->kind() != cgroup::Kind::kBestEffort) GTEST_SKIP() << "needs the mode without groups";
-  start("setsid sleep 600 & sleep 600");
+  start("setsid sleep 60 & sleep 60");
   run_until([this] { return enclosure_->processes().size() == 3; });
   const auto held = enclosure_->processes();
   ::kill(static_cast<pid_t>(read_proc_stat(enclosure_->leader())->ppid), SIGKILL);
@@ -197,7 +199,7 @@ TEST_P(EnclosureTest, WithTheStubDiesAllThatItHeld) {
 
 INSTANTIATE_TEST_SUITE_P(Containments, EnclosureTest,
                          ::testing::Values("cgroup2", "hybrid", "cgroup1", "best_effort"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& each) { return std::string(each.param); });
 
 }  // namespace
 }  // namespace contained::engine

@@ -41,13 +41,13 @@ TEST(ArgumentsTest, NobodyElseIsEverAVictim) {
 }
 
 TEST(ArgumentsTest, TheWayToContain) {
-  EXPECT_EQ(parse({})->containment, Containment::kAuto);
-  EXPECT_EQ(parse({"--containment", "auto"})->containment, Containment::kAuto);
-  EXPECT_EQ(parse({"--containment", "required"})->containment, Containment::kRequired);
-  EXPECT_EQ(parse({"--containment", "cgroup2"})->containment, Containment::kCgroup2);
-  EXPECT_EQ(parse({"--containment", "hybrid"})->containment, Containment::kHybrid);
-  EXPECT_EQ(parse({"--containment", "cgroup1"})->containment, Containment::kCgroup1);
-  EXPECT_EQ(parse({"--containment", "best_effort"})->containment, Containment::kBestEffort);
+  EXPECT_EQ(parse({})->containment, "auto");
+  EXPECT_EQ(parse({"--containment", "auto"})->containment, "auto");
+  EXPECT_EQ(parse({"--containment", "required"})->containment, "required");
+  EXPECT_EQ(parse({"--containment", "cgroup2"})->containment, "cgroup2");
+  EXPECT_EQ(parse({"--containment", "hybrid"})->containment, "hybrid");
+  EXPECT_EQ(parse({"--containment", "cgroup1"})->containment, "cgroup1");
+  EXPECT_EQ(parse({"--containment", "best_effort"})->containment, "best_effort");
   EXPECT_EQ(parse({"--containment", "best"}).error().subject, "--containment");
   EXPECT_EQ(parse({"--containment"}).error().subject, "--containment");
 }
@@ -57,7 +57,7 @@ TEST(ArgumentsTest, OptionsOfServingInAnyOrder) {
   ASSERT_TRUE(arguments.ok());
   EXPECT_EQ(arguments->mode, Arguments::Mode::kServe);
   EXPECT_TRUE(arguments->take_over);
-  EXPECT_EQ(arguments->containment, Containment::kHybrid);
+  EXPECT_EQ(arguments->containment, "hybrid");
   EXPECT_EQ(arguments->cgroup_base, "/x");
   EXPECT_EQ(parse({"--take-over", "x"}).error().subject, "x");
 }
