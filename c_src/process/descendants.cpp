@@ -56,36 +56,51 @@ Pids listed_children(pid_t pid) {
 
 using ChildrenOf = std::function<Pids(pid_t)>;
 
+using Visit = std::function<void(const Relative&)>;
+
 // One that loses its parent while we look can turn up twice.
-std::vector<Relative> collect(pid_t root, const ChildrenOf& children_of) {
-  std::vector<Relative> found = {{root, 0}};
+void visit_below(pid_t root, const ChildrenOf& children_of, const Visit& visit) {
+  Pids to_ask = {root};
   std::unordered_set<pid_t> known = {root};
-  for (std::size_t next = 0; next < found.size(); ++next) {
-    const pid_t parent = found[next].pid;
+  for (std::size_t next = 0; next < to_ask.size(); ++next) {
+    const pid_t parent = to_ask[next];
     for (const pid_t child : children_of(parent)) {
-      if (known.insert(child).second) found.push_back({child, parent});
+      if (!known.insert(child).second) continue;
+      visit({child, parent});
+      to_ask.push_back(child);
     }
   }
-  found.erase(found.begin());
-  return found;
+}
+
+void visit_by_walk(pid_t root, const Visit& visit) {
+  std::unordered_map<pid_t, Pids> children;
+  for (const pid_t pid : numbered_entries("/proc")) {
+    if (const auto stat = read_proc_stat(pid)) children[stat->ppid].push_back(pid);
+  }
+  const auto children_of = [&](pid_t parent) {
+    const auto listed = children.find(parent);
+    return listed == children.end() ? Pids{} : listed->second;
+  };
+  visit_below(root, children_of, visit);
 }
 
 }  // namespace
 
 std::vector<Relative> descendants_by_walk(pid_t root) {
-  std::unordered_map<pid_t, Pids> children;
-  for (const pid_t pid : numbered_entries("/proc")) {
-    if (const auto stat = read_proc_stat(pid)) children[stat->ppid].push_back(pid);
-  }
-  return collect(root, [&](pid_t parent) {
-    const auto listed = children.find(parent);
-    return listed == children.end() ? Pids{} : listed->second;
-  });
+  std::vector<Relative> found;
+  visit_by_walk(root, [&](const Relative& relative) { found.push_back(relative); });
+  return found;
+}
+
+void visit_descendants(pid_t root, const Visit& visit) {
+  const bool listed = ::access("/proc/thread-self/children", R_OK) == 0;
+  listed ? visit_below(root, listed_children, visit) : visit_by_walk(root, visit);
 }
 
 std::vector<Relative> descendants_of(pid_t root) {
-  const bool listed = ::access("/proc/thread-self/children", R_OK) == 0;
-  return listed ? collect(root, listed_children) : descendants_by_walk(root);
+  std::vector<Relative> found;
+  visit_descendants(root, [&](const Relative& relative) { found.push_back(relative); });
+  return found;
 }
 
 bool is_alive(pid_t pid) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <vector>
 
 namespace contained::process {
@@ -17,6 +18,10 @@ struct Relative {
 /// Read from /proc/<pid>/task/*/children, and from all of /proc where the kernel has no such file
 /// (CONFIG_PROC_CHILDREN).
 std::vector<Relative> descendants_of(pid_t root);
+
+/// The same; |visit| is told of each one as soon as its parent's list has been read, before anybody
+/// below it is looked for: whoever forks and exits at once leaves no time.
+void visit_descendants(pid_t root, const std::function<void(const Relative&)>& visit);
 
 /// The same from all of /proc.
 std::vector<Relative> descendants_by_walk(pid_t root);

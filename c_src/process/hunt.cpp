@@ -14,18 +14,22 @@ namespace {
 
 constexpr int kMostPasses = 64;
 
-// Calls |reach| once for each, in passes until one finds nobody new.
+std::vector<pid_t> reap_nobody() { return {}; }
+
+// Calls |reach| once for each, in passes until one finds nobody new. A number that has been reaped
+// may be given to a new one.
 template <class Reach>
-void for_everybody_below(pid_t self, Reach reach) {
+void for_everybody_below(pid_t self, const Hunt::Reap& reap, Reach reach) {
   std::unordered_set<pid_t> known;
   bool fresh = true;
   for (int pass = 0; fresh && pass < kMostPasses; ++pass) {
     fresh = false;
-    for (const auto& relative : descendants_of(self)) {
-      if (!known.insert(relative.pid).second) continue;
+    visit_descendants(self, [&](const Relative& relative) {
+      if (!known.insert(relative.pid).second) return;
       fresh = true;
       reach(relative);
-    }
+    });
+    for (const pid_t pid : reap()) known.erase(pid);
   }
 }
 
@@ -40,15 +44,16 @@ int Hunt::send(const Relative& to, int number) const {
   return sent ? 0 : sent.error().code;
 }
 
-void Hunt::kill() const {
-  for_everybody_below(self_, [this](const Relative& relative) { (void)send(relative, SIGSTOP); });
-  for (const auto& relative : descendants_of(self_)) (void)send(relative, SIGKILL);
+void Hunt::kill(const Reap& reap) const {
+  for_everybody_below(self_, reap,
+                      [this](const Relative& relative) { (void)send(relative, SIGSTOP); });
+  visit_descendants(self_, [this](const Relative& relative) { (void)send(relative, SIGKILL); });
 }
 
 int Hunt::signal_all(int number) const {
   int worst = ESRCH;
   bool reached = false;
-  for_everybody_below(self_, [&](const Relative& relative) {
+  for_everybody_below(self_, reap_nobody, [&](const Relative& relative) {
     const int code = send(relative, number);
     reached = reached || code == 0;
     if (code != ESRCH) worst = code;

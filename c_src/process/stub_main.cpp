@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include "base/proc.hpp"
 #include "process/close_fds.hpp"
@@ -35,6 +37,7 @@ constexpr int kControlFd = 0;
 constexpr milliseconds kShortestPause{1};
 constexpr milliseconds kLongestPause{1000};
 constexpr int kRoundsPerDoubling = 20;
+constexpr int kFastest = -20;
 
 void send(int control, const StubWord& word) {
   ssize_t sent = 0;
@@ -64,32 +67,41 @@ class Stub {
   }
 
  private:
-  void reap() {
+  std::vector<pid_t> reap() {
+    std::vector<pid_t> pids;
     std::optional<Reaped> leader;
     for (auto reaped = reap_one(); reaped.pid > 0; reaped = reap_one()) {
+      pids.push_back(reaped.pid);
       if (leader_running_ && reaped.pid == leader_) leader = reaped;
     }
-    if (!leader) return;
+    if (leader) tell_of_leader(*leader);
+    return pids;
+  }
+
+  void tell_of_leader(const Reaped& leader) {
     leader_running_ = false;
     StubWord word;
     word.kind = Kind::kLeaderExited;
-    word.status = leader->status;
-    word.usage = leader->usage;
+    word.status = leader.status;
+    word.usage = leader.usage;
     word.count = hunt_.count();
     send(kControlFd, word);
   }
 
-  // Often at first, ever more seldom for what does not die.
+  // Often at first, ever more seldom for what does not die, and never so often that the dying have
+  // no time for it.
   void kill_round() {
-    hunt_.kill();
+    const auto began = Clock::now();
+    hunt_.kill([this] { return reap(); });
     const auto now = Clock::now();
-    const auto pause = std::chrono::ceil<milliseconds>((now - kill_began_) / kRoundsPerDoubling);
-    next_round_ = now + std::clamp(pause, kShortestPause, kLongestPause);
+    const auto pause = std::max(now - began, (now - kill_began_) / kRoundsPerDoubling);
+    next_round_ = now + std::clamp<Clock::duration>(pause, kShortestPause, kLongestPause);
   }
 
   void begin_kill() {
     if (killing_) return;
     killing_ = true;
+    ::setpriority(PRIO_PROCESS, 0, kFastest);  // where it is allowed: those to be hit do not rest
     kill_began_ = next_round_ = Clock::now();
   }
 
