@@ -38,9 +38,10 @@ void set_title(const char* title) {
   const auto arguments = arguments_in_memory();
   if (arguments.begin == 0 || arguments.end <= arguments.begin) return;
   const auto room = arguments.end - arguments.begin;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells the address as a number
   auto* const memory = reinterpret_cast<char*>(arguments.begin);
-  std::memset(memory, 0, room);
-  std::memcpy(memory, title, std::min(std::strlen(title), room - 1));
+  std::fill_n(memory, room, '\0');
+  std::copy_n(title, std::min(std::strlen(title), room - 1), memory);
 }
 
 }  // namespace contained::process
