@@ -92,9 +92,7 @@ TEST_P(Become, TheDirectoryAndTheProgramAreTheUsersToEnter) {
   EXPECT_EQ(failure_of(test::run(spec, refused_)), "exec: eacces");
 }
 
-TEST_P(Become, AMoreImportantProcess) {
-  EXPECT_EQ(shell({.nice = -7}, "nice"), "-7\n");
-}
+TEST_P(Become, AMoreImportantProcess) { EXPECT_EQ(shell({.nice = -7}, "nice"), "-7\n"); }
 
 TEST_P(Become, AProcessThatMemoryIsKeptFor) {
   const auto line = status({}, "CapEff");

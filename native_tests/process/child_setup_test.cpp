@@ -106,6 +106,19 @@ TEST(ChildSetup, AttachesByWritingZeroAndClosesThat) {
   EXPECT_EQ(*read_file_at(AT_FDCWD, procs), "0");
 }
 
+TEST(ChildSetup, AttachesToAsManyGroupsAsThereAre) {
+  const test::TempDir dir;
+  ChildHalf setup({"print_fds"}, [&](ChildPlan& plan) {
+    for (std::size_t i = 0; i < kMostGroups; ++i) {
+      enter(plan, ::open(dir.path(std::to_string(i)).c_str(), O_WRONLY | O_CREAT, 0600));
+    }
+  });
+  EXPECT_EQ(setup.out(), "0\n1\n2\n");
+  for (std::size_t i = 0; i < kMostGroups; ++i) {
+    EXPECT_EQ(*read_file_at(AT_FDCWD, dir.path(std::to_string(i))), "0") << i;
+  }
+}
+
 TEST(ChildSetup, ResetsMaskAndDispositions) {
   const auto spoil = [](ChildPlan&) {
     sigset_t all;

@@ -113,6 +113,13 @@ TEST_P(SpawnFailure, NulBytesAndNoArguments) {
   EXPECT_EQ(failure(spec), "option: einval (args)");
 }
 
+TEST_P(SpawnFailure, AGroupThatCannotBeEntered) {
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  auto spec = spec_for({"/bin/true"});
+  spec.attach_fds = {full.get()};
+  EXPECT_EQ(failure(spec), "cgroup: enospc");
+}
+
 TEST_P(SpawnFailure, NoDescriptorLeftForUs) {
   const UniqueFd spare(::open("/dev/null", O_RDONLY));
   rlimit before = {};

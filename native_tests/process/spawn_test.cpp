@@ -162,6 +162,22 @@ TEST_P(Spawning, GivesTheLimitOfOpenFilesBack) {
   EXPECT_EQ(run(spec, refused_).out, "200\n300\n");
 }
 
+TEST_P(Spawning, EntersTheGroupsItIsGiven) {
+  const test::TempDir dir;
+  std::vector<UniqueFd> groups;
+  auto spec = spec_for({"print_fds"});
+  for (std::size_t i = 0; i < kMostAttachments; ++i) {
+    groups.emplace_back(::open(dir.path(std::to_string(i)).c_str(), O_WRONLY | O_CREAT, 0600));
+    spec.attach_fds.push_back(groups.back().get());
+  }
+  EXPECT_EQ(run(spec, refused_).out, "0\n1\n2\n");
+  for (std::size_t i = 0; i < kMostAttachments; ++i) {
+    EXPECT_EQ(*read_file_at(AT_FDCWD, dir.path(std::to_string(i))), "0") << i;
+  }
+  spec.attach_fds.push_back(0);
+  EXPECT_EQ(failure_of(run(spec, refused_)), "option: einval (attach_fds)");
+}
+
 TEST_P(Spawning, AThousandLeaveNothingBehind) {
   const int before = test::open_descriptors();
   for (int i = 0; i < 1000; ++i) {

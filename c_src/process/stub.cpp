@@ -1,0 +1,122 @@
+#include "process/stub.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/file.hpp"
+#include "process/fork.hpp"
+#include "process/prepare.hpp"
+#include "process/stub_main.hpp"
+#include "process/stub_word.hpp"
+
+namespace contained::process {
+namespace {
+
+using Kind = StubWord::Kind;
+
+struct ControlPair {
+  UniqueFd worker;
+  UniqueFd stub;
+};
+
+// Whole messages in order, and an end of file when the other side is gone.
+Result<ControlPair> make_control() {
+  std::array<int, 2> ends;
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0) {
+    return Error::last(Stage::kPipe);
+  }
+  ControlPair pair = {UniqueFd(ends[0]), UniqueFd(ends[1])};
+  const auto set = set_nonblocking(pair.worker.get());
+  if (!set) return set.error();
+  return pair;
+}
+
+Result<PipeEnds> make_status_pipe() {
+  auto pipe = make_pipe();
+  if (!pipe) return pipe;
+  const auto set = set_nonblocking(pipe->read.get());
+  if (!set) return set.error();
+  return pipe;
+}
+
+Status send(int control, const StubWord& word) {
+  ssize_t sent = 0;
+  do {
+    sent = ::send(control, &word, sizeof word, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return Error::last(Stage::kSignal);
+  return Done{};
+}
+
+StubEvent event_in(const StubWord& word) {
+  switch (word.kind) {
+    case Kind::kLeader:
+      return StubLeader{word.number, word.count};
+    case Kind::kLeaderExited:
+      return StubLeaderExited{word.status, word.usage, word.count};
+    case Kind::kSignaled:
+      return StubSignaled{word.number};
+    case Kind::kCount:
+      return StubCount{word.count};
+    default:
+      return StubClosed{};
+  }
+}
+
+}  // namespace
+
+Result<StubSpawned> spawn_stub(const SpawnSpec& spec, Refused& refused) {
+  if (spec.cgroup_fd >= 0) return Error{EINVAL, Stage::kOption, "cgroup_fd"};
+  if (const auto good = check(spec); !good) return good.error();
+  if (!refused.ignored_signals) probe(refused);
+  auto control = make_control();
+  if (!control) return control.error();
+  auto status = make_status_pipe();
+  if (!status) return status.error();
+  auto pointers = pointers_for(spec);
+  const auto plan = plan_for(spec, pointers, status->write.get(), refused);
+  const pid_t worker = ::getpid();
+  const SignalsBlocked blocked;
+  auto forked = fork_self(refused);
+  if (!forked) return forked.error();
+  if (forked->pid == 0) run_stub(plan, control->stub.get(), worker, refused);
+  return StubSpawned{Child(forked->pid, std::move(forked->pidfd)), std::move(status->read),
+                     std::move(control->worker)};
+}
+
+std::optional<StubEvent> read_stub(int control) {
+  StubWord word;
+  ssize_t size = 0;
+  do {
+    size = ::recv(control, &word, sizeof word, MSG_DONTWAIT);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && errno == EAGAIN) return std::nullopt;
+  return size == sizeof word ? event_in(word) : StubEvent(StubClosed{});
+}
+
+Status stub_signal(int control, int number, bool leader_only) {
+  StubWord word;
+  word.kind = Kind::kSignal;
+  word.number = number;
+  word.leader_only = leader_only;
+  return send(control, word);
+}
+
+Status stub_kill(int control) {
+  StubWord word;
+  word.kind = Kind::kKill;
+  return send(control, word);
+}
+
+Status stub_count(int control) {
+  StubWord word;
+  word.kind = Kind::kList;
+  return send(control, word);
+}
+
+}  // namespace contained::process
