@@ -1,5 +1,5 @@
-// A ground of the test's own in a directory of its own, and children put into its cells. What a kind
-// needs and this machine lacks skips the test by name.
+// A ground of the test's own in a directory of its own, and children put into its cells. What a
+// kind needs and this machine lacks skips the test by name.
 #pragma once
 
 #include <gtest/gtest.h>
