@@ -116,14 +116,14 @@ TEST_F(Cgroup1, LeftoversAreSwept) {
   auto cell = std::move(old.make({})).value();
   run(cell, idle);
   auto& one = ground();
-  auto stale = one.stale();
+  const auto stale = stale_of(one, owner);
   ASSERT_EQ(stale.size(), 1U);
   EXPECT_TRUE(eventually([&] {
     const auto gone = sweep(stale[0]);
     reap();
     return gone && *gone;
   }));
-  EXPECT_TRUE(one.stale().empty());
+  EXPECT_TRUE(stale_of(one, owner).empty());
 }
 
 TEST_F(Cgroup1, FiveHundredComeAndGo) {

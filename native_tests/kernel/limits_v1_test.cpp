@@ -1,4 +1,4 @@
-// Limits of v1 beside tracking by v2, as on this machine: each is seen to hold, or in its file.
+// Limits of v1, beside tracking by v2 and alone: each is seen to hold, or in its file.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "cgroup/layout.hpp"
 #include "kernel/ground_fixture.hpp"
 
 namespace contained::cgroup {
@@ -15,19 +16,42 @@ namespace {
 using test::idle;
 using Names = std::vector<std::string>;
 
-class LimitsOnV1 : public test::RealGround {
+class LimitsOnV1 : public test::RealGround, public testing::WithParamInterface<const char*> {
  protected:
-  /// A ground that limits |key| by v1; nothing where this machine does not.
-  Ground* ground_for(const std::string& key) {
-    auto& ground = make_ground("auto");
-    if (ground.kind() == Kind::kHybrid && missing(ground, {key}).empty()) return &ground;
-    return nullptr;
+  bool needs_v2() const override { return GetParam() == std::string("hybrid"); }
+
+  /// A ground of this kind that limits |keys|; nothing where this machine does not.
+  Ground* ground_for(const std::vector<std::string>& keys) {
+    auto made = Ground::create(wanted(), owner_of(::getpid()));
+    if (!made) return nullptr;
+    auto& ground = adopt(std::move(*made));
+    return missing(ground, keys).empty() ? &ground : nullptr;
+  }
+
+  Wanted wanted() const { return {needs_v2() ? base() : std::string(), GetParam(), false}; }
+
+  /// What there is of the ground in any hierarchy, below its trees.
+  static Names left_of(const Ground& ground) {
+    Names left;
+    const auto tree = ground.path().substr(ground.path().rfind('/') + 1);
+    for (const auto& hierarchy : find_v1().value()) {
+      const auto parent = hierarchy.own + "/" + tree + "/default";
+      if (::access(parent.c_str(), F_OK) == 0) left.push_back(parent);
+    }
+    const auto parent = ground.path() + "/default";
+    if (::access(parent.c_str(), F_OK) == 0) left.push_back(parent);
+    return left;
+  }
+
+  /// The v1 groups that a child of |cell| writes itself into, but for the one that tracks.
+  std::size_t limiting(const Cell& cell) const {
+    return cell.procs_fds().size() - (needs_v2() ? 0 : 1);
   }
 };
 
-#define GROUND_OR_SKIP(key)                                                                \
-  auto* const found = ground_for(key);                                                     \
-  if (found == nullptr) GTEST_SKIP() << "needs a hybrid machine with " << key << " on v1"; \
+#define GROUND_OR_SKIP(...)                                                                 \
+  auto* const found = ground_for({__VA_ARGS__});                                            \
+  if (found == nullptr) GTEST_SKIP() << "needs " << GetParam() << " with " << #__VA_ARGS__; \
   auto& ground = *found
 
 // Touches |size| bytes.
@@ -46,11 +70,11 @@ int forks_until_refused() {
   return 100;
 }
 
-TEST_F(LimitsOnV1, MemoryKillsAndCounts) {
+TEST_P(LimitsOnV1, MemoryKillsAndCounts) {
   GROUND_OR_SKIP("memory");
   auto cell = make_cell(ground, limited({{"memory", "1M"}, {"swap", "0"}}));
   EXPECT_EQ(cell.get("memory.limit_in_bytes").value(), "1048576\n");
-  EXPECT_EQ(cell.procs_fds().size(), 1U);
+  EXPECT_EQ(limiting(cell), 1U);
   const int status = wait(run(cell, [] { use_memory(64U << 20); }));
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
   const auto usage = cell.usage().value();
@@ -58,19 +82,19 @@ TEST_F(LimitsOnV1, MemoryKillsAndCounts) {
   ASSERT_TRUE(usage.memory_peak);
   EXPECT_GT(*usage.memory_peak, 500'000U);
   EXPECT_LE(*usage.memory_peak, 1'048'576U);
-  EXPECT_TRUE(usage.cpu);
+  EXPECT_EQ(usage.cpu.has_value(), needs_v2());
   EXPECT_FALSE(usage.pids_peak);
   EXPECT_TRUE(ground.give_back(cell).value());
 }
 
-TEST_F(LimitsOnV1, WithinTheLimitNobodyIsKilled) {
+TEST_P(LimitsOnV1, WithinTheLimitNobodyIsKilled) {
   GROUND_OR_SKIP("memory");
   auto cell = make_cell(ground, limited({{"memory", "64M"}}));
   EXPECT_EQ(wait(run(cell, [] { use_memory(8U << 20); })), 0);
   EXPECT_EQ(cell.usage().value().oom_kills, 0U);
 }
 
-TEST_F(LimitsOnV1, SwapIsASumAndKeepsItsShare) {
+TEST_P(LimitsOnV1, SwapIsASumAndKeepsItsShare) {
   GROUND_OR_SKIP("swap");
   auto cell = make_cell(ground, limited({{"swap", "2M"}, {"memory", "4M"}}));
   EXPECT_EQ(cell.get("memory.memsw.limit_in_bytes").value(), "6291456\n");
@@ -85,7 +109,7 @@ TEST_F(LimitsOnV1, SwapIsASumAndKeepsItsShare) {
   EXPECT_EQ(cell.set_limits({{"swap", "1M"}}).error().message(), "limit: enotsup (swap)");
 }
 
-TEST_F(LimitsOnV1, PidsRefuseTheFork) {
+TEST_P(LimitsOnV1, PidsRefuseTheFork) {
   GROUND_OR_SKIP("pids");
   auto cell = make_cell(ground, limited({{"pids", "5"}}));
   const int status = wait(run(cell, [] { ::_exit(forks_until_refused()); }));
@@ -96,7 +120,7 @@ TEST_F(LimitsOnV1, PidsRefuseTheFork) {
   EXPECT_TRUE(ends(ground, cell));
 }
 
-TEST_F(LimitsOnV1, CpuIsWrittenAndRead) {
+TEST_P(LimitsOnV1, CpuIsWrittenAndRead) {
   GROUND_OR_SKIP("cpu");
   auto cell =
       make_cell(ground, limited({{"cpu_burst", "1000"}, {"cpu", "0.5"}, {"cpu_weight", "50"}}));
@@ -109,7 +133,7 @@ TEST_F(LimitsOnV1, CpuIsWrittenAndRead) {
   EXPECT_EQ(cell.limits().value(), std::vector<Limit>{});
 }
 
-TEST_F(LimitsOnV1, ThrottledTimeIsCounted) {
+TEST_P(LimitsOnV1, ThrottledTimeIsCounted) {
   GROUND_OR_SKIP("cpu");
   auto cell = make_cell(ground, limited({{"cpu", "0.1"}}));
   run(cell, [] {
@@ -119,7 +143,7 @@ TEST_F(LimitsOnV1, ThrottledTimeIsCounted) {
   EXPECT_TRUE(ends(ground, cell));
 }
 
-TEST_F(LimitsOnV1, CpusetIsFilledBeforeAnybodyEnters) {
+TEST_P(LimitsOnV1, CpusetIsFilledBeforeAnybodyEnters) {
   GROUND_OR_SKIP("cpus");
   auto cell = make_cell(ground, limited({{"cpus", "0"}}));
   EXPECT_EQ(cell.get("cpuset.cpus").value(), "0\n");
@@ -132,7 +156,7 @@ TEST_F(LimitsOnV1, CpusetIsFilledBeforeAnybodyEnters) {
   EXPECT_EQ(WEXITSTATUS(status), 1);
 }
 
-TEST_F(LimitsOnV1, IoIsWrittenForTheWholeDisk) {
+TEST_P(LimitsOnV1, IoIsWrittenForTheWholeDisk) {
   GROUND_OR_SKIP("io");
   struct stat info = {};
   if (::stat("/dev/vda", &info) != 0) GTEST_SKIP() << "needs the disk /dev/vda";
@@ -145,14 +169,14 @@ TEST_F(LimitsOnV1, IoIsWrittenForTheWholeDisk) {
   EXPECT_EQ(cell.limits().value(), std::vector<Limit>{});
 }
 
-TEST_F(LimitsOnV1, IoWeightIsBfqs) {
+TEST_P(LimitsOnV1, IoWeightIsBfqs) {
   GROUND_OR_SKIP("io_weight");
   auto cell = make_cell(ground, limited({{"io_weight", "200"}}));
   EXPECT_EQ(cell.limits().value(), (std::vector<Limit>{{"io_weight", "200"}}));
   EXPECT_EQ(refusal(ground, limited({{"io_weight", "9999"}})), "limit: erange (io_weight)");
 }
 
-TEST_F(LimitsOnV1, AParentsLimitsHoldItsCommandsTogether) {
+TEST_P(LimitsOnV1, AParentsLimitsHoldItsCommandsTogether) {
   GROUND_OR_SKIP("pids");
   auto request = limited({});
   request.group = "crowd/inner";
@@ -162,21 +186,21 @@ TEST_F(LimitsOnV1, AParentsLimitsHoldItsCommandsTogether) {
   run(first, idle);
   request.group_limits = {};  // they stay
   auto second = make_cell(ground, request);
-  EXPECT_EQ(second.procs_fds().size(), 1U);
+  EXPECT_EQ(limiting(second), 1U);
   EXPECT_EQ(WEXITSTATUS(wait(run(second, [] { ::_exit(forks_until_refused()); }))), 0);
   request.group = "crowd";
   auto beside = make_cell(ground, request);
-  EXPECT_TRUE(beside.procs_fds().empty());
+  EXPECT_EQ(limiting(beside), 0U);
   EXPECT_TRUE(ends(ground, first));
   EXPECT_TRUE(ends(ground, second));
   EXPECT_TRUE(ends(ground, beside));
 }
 
-TEST_F(LimitsOnV1, ARunningCommandIsLimited) {
+TEST_P(LimitsOnV1, ARunningCommandIsLimited) {
   GROUND_OR_SKIP("pids");
   auto cell = make_cell(ground);
   const pid_t pid = run(cell, idle);
-  EXPECT_TRUE(cell.procs_fds().empty());
+  EXPECT_EQ(limiting(cell), 0U);
   ASSERT_TRUE(cell.set_limits({{"pids", "7"}}));
   EXPECT_EQ(cell.get("pids.current").value(), "1\n");
   EXPECT_EQ(cell.limits().value(), (std::vector<Limit>{{"pids", "7"}}));
@@ -187,7 +211,7 @@ TEST_F(LimitsOnV1, ARunningCommandIsLimited) {
   EXPECT_NE(::access(path.c_str(), F_OK), 0);
 }
 
-TEST_F(LimitsOnV1, AValueThatIsClampedIsRefusedAndNothingIsLeft) {
+TEST_P(LimitsOnV1, AValueThatIsClampedIsRefusedAndNothingIsLeft) {
   GROUND_OR_SKIP("cpu");
   auto request = limited({{"pids", "5"}});
   request.settings = {{"cpu", "cpu.shares", "262145"}};
@@ -196,16 +220,10 @@ TEST_F(LimitsOnV1, AValueThatIsClampedIsRefusedAndNothingIsLeft) {
   EXPECT_EQ(refusal(ground, request), "limit: einval (cpu.cfs_quota_us)");
   EXPECT_EQ(refusal(ground, limited({{"memory", "100"}})), "limit: erange (memory)");
   EXPECT_EQ(refusal(ground, limited({{"cpus", "4000"}})).substr(0, 6), "limit:");
-  const auto stat = std::move(read_file_at(AT_FDCWD, ground.path() + "/cgroup.stat")).value();
-  EXPECT_TRUE(stat.starts_with("nr_descendants 0\n")) << stat;
-  for (const char* controller : {"cpu", "pids", "memory", "cpuset"}) {
-    const auto left = fmt::format("/sys/fs/cgroup/{}/{}/default", controller,
-                                  ground.path().substr(ground.path().rfind('/') + 1));
-    EXPECT_NE(::access(left.c_str(), F_OK), 0) << left;
-  }
+  EXPECT_EQ(left_of(ground), Names{});
 }
 
-TEST_F(LimitsOnV1, WhatV1CannotDoIsRefusedOrReported) {
+TEST_P(LimitsOnV1, WhatV1CannotDoIsRefusedOrReported) {
   GROUND_OR_SKIP("memory");
   EXPECT_EQ(refusal(ground, limited({{"memory_high", "1M"}})), "limit: enotsup (memory_high)");
   EXPECT_EQ(refusal(ground, limited({{"oom_group", "1"}})), "limit: enotsup (oom_group)");
@@ -218,7 +236,7 @@ TEST_F(LimitsOnV1, WhatV1CannotDoIsRefusedOrReported) {
   EXPECT_EQ(cell.limits().value(), (std::vector<Limit>{{"memory", "67108864"}}));
 }
 
-TEST_F(LimitsOnV1, RawSettingsOfV2AreTranslated) {
+TEST_P(LimitsOnV1, RawSettingsOfV2AreTranslated) {
   GROUND_OR_SKIP("memory");
   auto request = limited({});
   request.settings = {{"memory", "memory.max", "67108864"},
@@ -232,7 +250,8 @@ TEST_F(LimitsOnV1, RawSettingsOfV2AreTranslated) {
             (std::vector<Limit>{{"memory", "67108864"}, {"swap", "0"}, {"cpu", "0.4"}}));
 }
 
-TEST_F(LimitsOnV1, WhoLeavesTheTrackingGroupIsKilledByItsLimits) {
+TEST_P(LimitsOnV1, WhoLeavesTheTrackingGroupIsKilledByItsLimits) {
+  if (!needs_v2()) GTEST_SKIP() << "is for hybrid";
   GROUND_OR_SKIP("pids");
   auto cell = make_cell(ground, limited({{"pids", "10"}}));
   const auto outside = make("outside");
@@ -247,41 +266,41 @@ TEST_F(LimitsOnV1, WhoLeavesTheTrackingGroupIsKilledByItsLimits) {
   EXPECT_FALSE(outside.populated().value());
 }
 
-TEST_F(LimitsOnV1, LeftoversOfADeadLauncherAreSweptInEveryHierarchy) {
+TEST_P(LimitsOnV1, LeftoversOfADeadLauncherAreSweptInEveryHierarchy) {
   GROUND_OR_SKIP("pids");
   const pid_t dead = ::fork();
   if (dead == 0) idle();
   const auto owner = owner_of(dead);
   ::kill(dead, SIGKILL);
   wait(dead);
-  Wanted wanted;
-  wanted.base = base();
-  auto old = std::move(Ground::create(wanted, owner)).value();
+  auto old = std::move(Ground::create(wanted(), owner)).value();
   auto cell = std::move(old.make(limited({{"pids", "10"}, {"cpu", "0.5"}}))).value();
   run(cell, idle);
-  auto stale = ground.stale();
-  ASSERT_EQ(stale.size(), 3U) << "v2, pids and cpu";
+  auto stale = stale_of(ground, owner);
+  ASSERT_EQ(stale.size(), 3U) << "what tracks, pids and cpu";
   EXPECT_TRUE(eventually([&] {
     std::erase_if(stale, [](const Stale& one) { return sweep(one).value(); });
     reap();
     return stale.empty();
   }));
-  EXPECT_TRUE(ground.stale().empty());
+  EXPECT_TRUE(stale_of(ground, owner).empty());
   EXPECT_FALSE(cell.populated().value());
 }
 
-TEST_F(LimitsOnV1, DestroyRemovesTheTreesThatAnotherProcessMade) {
+TEST_P(LimitsOnV1, DestroyRemovesTheTreesThatAnotherProcessMade) {
   GROUND_OR_SKIP("pids");
   const pid_t worker = ::fork();
   if (worker == 0) {
     auto cell = ground.make(limited({{"pids", "10"}}));
-    ::_exit(cell && cell->procs_fds().size() == 1 ? 0 : 1);
+    ::_exit(cell && limiting(*cell) == 1 ? 0 : 1);
   }
   EXPECT_EQ(wait(worker), 0);
   EXPECT_TRUE(eventually([&] { return ground.destroy().value(); }));
-  const auto tree = ground.path().substr(ground.path().rfind('/') + 1);
-  EXPECT_NE(::access(("/sys/fs/cgroup/pids/" + tree).c_str(), F_OK), 0);
+  EXPECT_EQ(left_of(ground), Names{});
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, LimitsOnV1, testing::Values("hybrid", "cgroup1"),
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace contained::cgroup
