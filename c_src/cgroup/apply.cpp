@@ -75,8 +75,10 @@ Status apply_limit(Place& place, const Limit& limit) {
   if (!version) return about(ENOTSUP, limit.key);
   const auto dirfd = place.directory(word->controller);
   if (!dirfd) return about(dirfd.error().code, limit.key);
-  if (*version == Version::kV1 && limit.key == "swap") {
-    return write_swap_v1(*dirfd, settings->front().value, limit.key);
+  if (limit.key == "swap") {
+    const auto& [controller, file, value] = settings->front();
+    if (*version == Version::kV1) return write_swap_v1(*dirfd, value, limit.key);
+    if (is_swap_moot(*dirfd, file, value)) return Done{};
   }
   return write_all(*dirfd, *version, *settings, limit.key);
 }

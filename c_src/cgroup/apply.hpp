@@ -45,7 +45,11 @@ bool is_as_written(std::string_view file, std::string_view written, std::string_
 Status write_memory_v1(int dirfd, const std::string& value, std::string_view subject);
 
 /// |value| of swap beside the memory limit in force. ENOTSUP when there is none: v1 limits only the
-/// sum. Where swap is not accounted for, "-1" is as it is, and "0" if the machine has none.
+/// sum.
 Status write_swap_v1(int dirfd, const std::string& value, std::string_view subject);
+
+/// Whether a limit of swap is met although there is no |file| to write it to (swap is not accounted
+/// for): none at all is, and 0 where the machine has no swap.
+bool is_swap_moot(int dirfd, const std::string& file, std::string_view value);
 
 }  // namespace contained::cgroup

@@ -181,7 +181,9 @@ Status Ground::limit(Cell& cell, const Request& request) {
 
 Status Ground::limit_group(Cell& cell, const Request& request) {
   const auto& limits = request.group_limits;
-  if (limits.empty() || held_->group_limits[request.group] == limits) return Done{};
+  auto& in_force = held_->group_limits[request.group];
+  if (limits.empty() || in_force == limits) return Done{};
+  in_force.clear();
   auto* const ignored = request.ignore_unsupported ? &cell.not_applied_ : nullptr;
   GroupPlace place(held_->trees, request.group);
   auto applied = apply(place, limits, ignored);
@@ -194,7 +196,7 @@ Status Ground::limit_group(Cell& cell, const Request& request) {
     if (applies && !has(controllers, controller)) controllers.push_back(controller);
   }
   // What was ignored is reported by every command that asks for it.
-  if (cell.not_applied_.empty()) held_->group_limits[request.group] = limits;
+  if (cell.not_applied_.empty()) in_force = limits;
   return Done{};
 }
 

@@ -1,6 +1,7 @@
 // v1 limits memory, and the sum of memory and swap, which must never be the smaller
 // (cgroup-v1/memory.rst, "Memory+Swap").
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <limits>
@@ -58,18 +59,19 @@ Status write_memory_v1(int dirfd, const std::string& value, std::string_view sub
   return raises ? write_two(dirfd, both, memory, subject) : write_two(dirfd, memory, both, subject);
 }
 
-Status write_swap_v1(int dirfd, const std::string& value, std::string_view subject) {
+bool is_swap_moot(int dirfd, const std::string& file, std::string_view value) {
+  if (::faccessat(dirfd, file.c_str(), F_OK, 0) == 0 || errno != ENOENT) return false;
   const auto swap = to_number(value);
-  const auto readable = read_brief_at(dirfd, kSum);
-  if (!readable) {
-    const bool moot = !swap || (*swap == 0 && !has_swap());
-    if (moot && readable.error().code == ENOENT) return Done{};
-    return about(readable.error().code == ENOENT ? ENOTSUP : readable.error().code, subject);
-  }
-  if (!swap) return write_setting(dirfd, {"memory", kSum, "-1"}, subject);
+  return !swap || (*swap == 0 && !has_swap());
+}
+
+Status write_swap_v1(int dirfd, const std::string& value, std::string_view subject) {
+  if (is_swap_moot(dirfd, kSum, value)) return Done{};
+  const auto swap = to_number(value);
   const auto memory = limit_in(dirfd, kMemory);
-  if (!memory) return about(ENOTSUP, subject);
-  return write_setting(dirfd, {"memory", kSum, std::to_string(*memory + *swap)}, subject);
+  if (swap && !memory) return about(ENOTSUP, subject);
+  const auto sum = swap ? std::to_string(*memory + *swap) : std::string("-1");
+  return write_setting(dirfd, {"memory", kSum, sum}, subject);
 }
 
 }  // namespace contained::cgroup

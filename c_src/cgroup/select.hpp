@@ -21,7 +21,7 @@ Result<Selected> select(const Wanted& wanted, const Owner& owner);
 /// that is |base| below the mountpoint if it is not empty and there, else our own group.
 std::vector<Trees::V1> usable_v1(const std::vector<Hierarchy>& found, const std::string& base);
 
-/// Whether there is a hierarchy of v1 with a controller, ours to use or not.
+/// Whether one of them has a controller, and not just a name.
 bool has_v1_controllers(const std::vector<Hierarchy>& found);
 
 /// Moves the processes of our user from |base| into <base>/main, until none is left there or

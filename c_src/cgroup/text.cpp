@@ -9,8 +9,9 @@ constexpr std::size_t kHighestInSet = 65535;
 
 // "5" or "0-2" into |set|.
 bool add_range(std::string_view range, std::vector<bool>& set) {
+  const bool single = range.find('-') == std::string_view::npos;
   const auto first = to_number<std::size_t>(cut(range, '-'));
-  const auto last = range.empty() ? first : to_number<std::size_t>(range);
+  const auto last = single ? first : to_number<std::size_t>(range);
   if (!first || !last || *first > *last || *last > kHighestInSet) return false;
   if (set.size() <= *last) set.resize(*last + 1);
   std::fill(set.begin() + static_cast<std::ptrdiff_t>(*first),

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 
 #include "base/file.hpp"
 #include "cgroup/controllers.hpp"
@@ -15,7 +16,7 @@
 namespace contained::cgroup {
 namespace {
 
-// On by default are those of our vocabulary that cost little; hugetlb comes when it is asked for.
+// Those of our vocabulary that cost little; hugetlb comes when it is asked for.
 const std::vector<std::string> kUsual = {"cpu", "cpuset", "io", "memory", "pids"};
 
 bool has(const std::vector<std::string>& names, std::string_view name) {
@@ -35,11 +36,20 @@ Trees::Trees(Owner owner, Tree v2, std::vector<V1> v1)
       v1_(std::move(v1)) {
   // Which files a controller has is seen in a group that has it. Of any other base that is the base
   // itself; the root has none, and belongs to nobody where we may build in it.
-  if (exists(v2_.base_fd(), kEvents)) return;
-  std::vector<std::string> usual;
-  std::copy_if(kUsual.begin(), kUsual.end(), std::back_inserter(usual),
+  const bool is_root = !exists(v2_.base_fd(), kEvents);
+  // Enabling cpuset looks at every process below: one that is not ours to schedule forbids it.
+  try_out(is_root ? kUsual : std::vector<std::string>{"cpuset"});
+}
+
+// Enables those of |names| that can be; the others are not usable after all.
+void Trees::try_out(const std::vector<std::string>& names) {
+  std::vector<std::string> wanted;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(wanted),
                [&](const auto& name) { return has(v2_controllers_, name); });
-  (void)cgroup::enable(v2_.base_fd(), usual);
+  if (cgroup::enable(v2_.base_fd(), wanted)) return;
+  const auto enabled = listed(v2_.base_fd(), kSubtreeControl);
+  std::erase_if(v2_controllers_,
+                [&](const auto& name) { return has(wanted, name) && !has(enabled, name); });
 }
 
 Trees::Trees(Owner owner, std::vector<V1> v1, std::size_t tracking)
@@ -94,7 +104,7 @@ Status Trees::enable(const std::string& group, const std::vector<std::string>& c
   return enabled;
 }
 
-bool Trees::works_on_v1(const Word& word, const V1& where) const {
+bool Trees::works_on_v1(const Word& word, const V1& where, Tree& probe) const {
   if (word.v1_file.empty()) return false;
   if (word.key == "hugetlb") return true;
   const std::string file(word.v1_file);
@@ -103,16 +113,15 @@ bool Trees::works_on_v1(const Word& word, const V1& where) const {
   if (!base) return false;
   // The root of a hierarchy lacks files that the groups in it have: only such a one can tell.
   if (!exists(base->get(), "cgroup.sane_behavior")) return exists(base->get(), file);
-  auto probe = Tree::create(where.base, owner_, where.controllers.front());
-  const bool works = probe && exists(probe->self().fd(), file);
-  if (probe) (void)probe->destroy();
-  return works;
+  if (!probe.valid()) {
+    auto made = Tree::create(where.base, owner_, where.controllers.front());
+    if (!made) return false;
+    probe = std::move(*made);
+  }
+  return exists(probe.self().fd(), file);
 }
 
-bool Trees::works(const Word& word) const {
-  const auto where = home(word.controller);
-  if (!where) return false;
-  if (where->version == Version::kV1) return works_on_v1(word, v1_[where->hierarchy]);
+bool Trees::works_on_v2(const Word& word) const {
   if (word.key == "hugetlb") return true;
   const bool in_tree =
       word.controller == "cgroup" || has(listed(v2_.base_fd(), kSubtreeControl), word.controller);
@@ -123,8 +132,17 @@ bool Trees::works(const Word& word) const {
 
 std::vector<std::string> Trees::words() const {
   std::vector<std::string> keys;
+  std::vector<Tree> probes(v1_.size());
   for (const auto& word : vocabulary()) {
-    if (works(word)) keys.emplace_back(word.key);
+    const auto where = home(word.controller);
+    const bool works =
+        where && (where->version == Version::kV2
+                      ? works_on_v2(word)
+                      : works_on_v1(word, v1_[where->hierarchy], probes[where->hierarchy]));
+    if (works) keys.emplace_back(word.key);
+  }
+  for (auto& probe : probes) {
+    if (probe.valid()) (void)probe.destroy();
   }
   return keys;
 }

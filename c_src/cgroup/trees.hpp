@@ -73,8 +73,9 @@ class Trees {
   std::vector<std::string> words() const;
 
  private:
-  bool works(const Word& word) const;
-  bool works_on_v1(const Word& word, const V1& where) const;
+  void try_out(const std::vector<std::string>& names);
+  bool works_on_v1(const Word& word, const V1& where, Tree& probe) const;
+  bool works_on_v2(const Word& word) const;
 
   Owner owner_;
   Tree v2_;

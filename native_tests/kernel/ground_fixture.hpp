@@ -1,5 +1,5 @@
-// A ground of the test's own in a directory of its own, and children put into its cells. What a kind
-// needs and this machine lacks skips the test by name.
+// A ground of the test's own in a directory of its own, and children put into its cells. What a
+// kind needs and this machine lacks skips the test by name.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -52,7 +52,18 @@ class RealGround : public RealGroups {
     if (needs_v2()) wanted.base = base();
     auto ground = cgroup::Ground::create(wanted, owner_of(::getpid()));
     EXPECT_TRUE(ground) << ground.error().message();
-    return grounds_.emplace_back(std::move(ground).value());
+    return adopt(std::move(ground).value());
+  }
+
+  /// Destroyed at the end.
+  cgroup::Ground& adopt(cgroup::Ground ground) { return grounds_.emplace_back(std::move(ground)); }
+
+  /// What a dead |owner| has left; other tests and launchers are at work beside us.
+  static std::vector<cgroup::Stale> stale_of(const cgroup::Ground& ground,
+                                             const cgroup::Owner& owner) {
+    auto stale = ground.stale();
+    std::erase_if(stale, [&](const auto& one) { return one.name != cgroup::tree_name(owner); });
+    return stale;
   }
 
   /// The keys that do not work here, of those wanted; a test that needs them skips by them.

@@ -65,11 +65,10 @@ TEST_F(RealGroundTest, AKilledCellDoesNotServeAgain) {
 TEST_F(RealGroundTest, NamesAreChecked) {
   auto& ground = make_ground();
   const std::string long_name(65, 'a');
-  for (const std::string& name : {std::string(".."), std::string("."), std::string("../../x"),
-                                  std::string("/abs"), std::string("cgroup.procs"),
-                                  std::string("tasks"), std::string("a\nb"),
-                                  std::string("a\0b", 3), long_name, std::string("memory.max"),
-                                  std::string("\xc3\xa9")}) {
+  for (const std::string& name :
+       {std::string(".."), std::string("."), std::string("../../x"), std::string("/abs"),
+        std::string("cgroup.procs"), std::string("tasks"), std::string("a\nb"),
+        std::string("a\0b", 3), long_name, std::string("memory.max"), std::string("\xc3\xa9")}) {
     EXPECT_TRUE(refusal(ground, named("default", name)).starts_with("cgroup: einval")) << name;
     EXPECT_TRUE(refusal(ground, named(name, "x")).starts_with("cgroup: einval")) << name;
   }
