@@ -7,7 +7,8 @@ defmodule Contained.Options.Containment do
 
   @spec rows() :: [tuple]
   def rows do
-    Enum.map(groups() ++ muon_trap() ++ who(), fn row -> Tuple.append(row, @all) end) ++ names()
+    rows = groups() ++ muon_trap() ++ who()
+    for({name, type, default, doc} <- rows, do: {name, type, default, doc, @all}) ++ names()
   end
 
   defp groups do

@@ -15,7 +15,7 @@ defmodule Contained.Cgroup.NameTest do
       assert Name.split(name, 5) == :error, inspect(name)
     end
 
-    for other <- [nil, :a, 1, 'a', ["a"]], do: assert(Name.split(other, 5) == :error)
+    for other <- [nil, :a, 1, ~c"a", ["a"]], do: assert(Name.split(other, 5) == :error)
   end
 
   test "names" do

@@ -1,0 +1,51 @@
+defmodule Contained.Needs do
+  @moduledoc false
+  # What a test needs of the machine, for `@tag skip:`: false where it is there, else the words by
+  # which the test is listed as not run. Asked of the default launcher.
+
+  alias Contained.Cgroup
+
+  def root, do: if(root?(), do: false, else: "needs root")
+
+  def root?, do: match?({"0\n", 0}, System.cmd("id", ["-u"]))
+
+  @doc "Limits that work here."
+  def limits(keys) do
+    case List.wrap(keys) -- info().limits do
+      [] -> false
+      missing -> "needs the limits #{Enum.map_join(missing, ", ", &inspect/1)}"
+    end
+  end
+
+  @doc "One of these kinds of containment."
+  def containment(kinds) do
+    kind = info().containment
+    if kind in kinds, do: false, else: "needs #{Enum.join(kinds, " or ")}, this is #{kind}"
+  end
+
+  @doc "A control group for each command."
+  def groups, do: containment([:cgroup2, :hybrid, :cgroup1])
+
+  @doc "A control group v2 for each command."
+  def groups_v2, do: containment([:cgroup2, :hybrid])
+
+  @doc "A file of a command's control group."
+  def file(name) do
+    with false <- groups() do
+      {:ok, process} = Contained.start("sleep", ["60"])
+      answer = Cgroup.get(process, name)
+      Contained.Process.stop(process, [])
+      if match?({:ok, _}, answer), do: false, else: "needs the file #{name} of a control group"
+    end
+  end
+
+  @doc "All of these, in one word for each that is missing."
+  def all(needs), do: Enum.find(needs, false, & &1)
+
+  def info do
+    case Cgroup.info() do
+      {:ok, info} -> info
+      {:error, _none} -> %{containment: :none, limits: []}
+    end
+  end
+end
