@@ -30,7 +30,8 @@ defmodule Contained do
        name is looked for in the `PATH` of the VM, whatever `:cd` and `:env` say.
 
        Returns `{collected, status}`. The status of a command killed by a signal is 128 plus the number
-       of the signal. A command that was cut short returns what it wrote until then:
+       of the signal; so 137 for one that the kernel killed because it was out of the memory that `:limits`
+       gives it, where `run/3` has the reason `:oom`. A command that was cut short returns what it wrote until then:
        `{collected, :timeout}`, `{collected, :output_limit}`, or `{collected, :launcher_down}` when its
        launcher was killed. In each case it and all its descendants are dead.
 
@@ -48,6 +49,8 @@ defmodule Contained do
            * `:eacces` - it is not executable, or a directory
            * `:enoexec` - it is in no format the system can run, for example a script without `#!`
            * `:e2big` - arguments and environment are too large
+           * `:enotsup`, `:einval`, `:eperm`, ... - a limit or a privilege that cannot be set, see
+             `Contained.Error`; `:enoent` also when there is no such `:user` or `:group`
            * `:enotdir`, `:eloop`, `:enametoolong`, `:enomem`, ... - as execve(2) says
 
          When no launcher could run the command, `Contained.Error` is raised.
@@ -217,5 +220,6 @@ defmodule Contained do
 
   # What concerns the launcher is no POSIX reason of the command.
   defp reason!(%Error{stage: :launcher} = error), do: raise(error)
+  defp reason!(%Error{reason: :timeout} = error), do: raise(error)
   defp reason!(%Error{reason: reason}), do: reason
 end

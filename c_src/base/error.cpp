@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 namespace contained {
 namespace {
@@ -107,7 +107,7 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
                                      {ENOPROTOOPT, "enoprotoopt"},
                                      {EPROTONOSUPPORT, "eprotonosupport"},
                                      {ESOCKTNOSUPPORT, "esocktnosupport"},
-                                     {EOPNOTSUPP, "eopnotsupp"},
+                                     {EOPNOTSUPP, "enotsup"},
                                      {EPFNOSUPPORT, "epfnosupport"},
                                      {EAFNOSUPPORT, "eafnosupport"},
                                      {EADDRINUSE, "eaddrinuse"},
@@ -150,11 +150,12 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
 }  // namespace
 
 std::string_view name(Stage stage) {
-  static constexpr std::array<std::string_view, 13> kNames = {
-      "none",   "option", "cgroup", "pipe", "fork", "stdio",   "session",
-      "rlimit", "signal", "chdir",  "exec", "file", "protocol"};
+  static constexpr std::string_view kNames[] = {
+      "none",   "option",        "cgroup", "pipe",     "fork",         "stdio",        "session",
+      "rlimit", "oom_score_adj", "nice",   "ids",      "capabilities", "no_new_privs", "signal",
+      "chdir",  "exec",          "file",   "protocol", "limit"};
   const auto index = static_cast<std::size_t>(stage);
-  return index < kNames.size() ? kNames[index] : std::string_view("unknown");
+  return index < std::size(kNames) ? kNames[index] : std::string_view("unknown");
 }
 
 std::string errno_name(int code) {

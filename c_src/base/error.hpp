@@ -21,11 +21,17 @@ enum class Stage : std::uint8_t {
   kStdio,    ///< putting the streams in place in the child
   kSession,  ///< setsid(2)
   kRlimit,   ///< setrlimit(2)
-  kSignal,   ///< signal mask, dispositions, parent death signal
-  kChdir,    ///< chdir(2)
-  kExec,     ///< execve(2)
-  kFile,     ///< reading or writing a file of ours
-  kProtocol  ///< the bytes on the port
+  kOomScoreAdj,
+  kNice,          ///< setpriority(2)
+  kIds,           ///< user, group and supplementary groups
+  kCapabilities,  ///< capabilities(7)
+  kNoNewPrivs,
+  kSignal,    ///< signal mask, dispositions, parent death signal
+  kChdir,     ///< chdir(2)
+  kExec,      ///< execve(2)
+  kFile,      ///< reading or writing a file of ours
+  kProtocol,  ///< the bytes on the port
+  kLimit      ///< a resource limit or a setting of a control group; the subject is its key
 };
 
 /// The name a user sees, for example "exec".

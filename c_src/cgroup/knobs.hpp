@@ -1,4 +1,5 @@
-// The files of a v2 group that we touch, see cgroup-v2.rst "Core Interface Files".
+// The files of a group that we touch, see cgroup-v2.rst "Core Interface Files" and, for v1,
+// cgroup-v1/{cgroups,freezer-subsystem}.rst.
 #pragma once
 
 #include <cerrno>
@@ -13,6 +14,10 @@ inline constexpr char kThreads[] = "cgroup.threads";
 inline constexpr char kEvents[] = "cgroup.events";  ///< absent in the root of the hierarchy
 inline constexpr char kKill[] = "cgroup.kill";      ///< since Linux 5.14
 inline constexpr char kFreeze[] = "cgroup.freeze";  ///< since Linux 5.2
-inline constexpr char kCpuStat[] = "cpu.stat";      ///< also without the cpu controller
+inline constexpr char kControllers[] = "cgroup.controllers";
+inline constexpr char kSubtreeControl[] = "cgroup.subtree_control";
+inline constexpr char kFreezerState[] = "freezer.state";  ///< v1, not in the root
+inline constexpr char kFreezer[] = "freezer";             ///< the v1 hierarchy
+inline constexpr char kCpuStat[] = "cpu.stat";            ///< also without the cpu controller
 
 }  // namespace contained::cgroup

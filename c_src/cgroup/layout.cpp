@@ -12,20 +12,13 @@
 
 #include "base/file.hpp"
 #include "cgroup/knobs.hpp"
+#include "cgroup/text.hpp"
 
 namespace contained::cgroup {
 namespace {
 
 constexpr std::size_t kMountinfoLimit = 64U << 20;
 constexpr std::string_view kDeleted = " (deleted)";
-
-// Cuts |text| at the first |separator| and returns what stood before it.
-std::string_view cut(std::string_view& text, char separator) {
-  const auto end = text.find(separator);
-  const auto head = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return head;
-}
 
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
@@ -100,12 +93,8 @@ Result<std::vector<Mount>> read_mounts() {
 // A mount on a parent directory hides ours without a trace in its own line.
 bool is_hidden(const Mount& mount) {
   struct statfs info = {};
-  return ::statfs(mount.mountpoint.c_str(), &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC;
-}
-
-bool lists_us(const Mount& mount) {
-  auto text = read_file_at(AT_FDCWD, fmt::format("{}/{}", mount.mountpoint, kProcs));
-  return text && ("\n" + *text).find(fmt::format("\n{}\n", ::getpid())) != std::string::npos;
+  if (::statfs(mount.mountpoint.c_str(), &info) != 0) return true;
+  return info.f_type != (is_v2(mount) ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
 }  // namespace
@@ -121,13 +110,37 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
   return mounts;
 }
 
-Result<std::string> parse_v2_path(std::string_view text) {
-  constexpr std::string_view kPrefix = "0::";
+Result<std::string> parse_path(std::string_view text, std::string_view hierarchy) {
   while (!text.empty()) {
-    const auto line = cut(text, '\n');
-    if (line.starts_with(kPrefix)) return std::string(line.substr(kPrefix.size()));
+    auto line = cut(text, '\n');
+    const auto id = cut(line, ':');
+    const auto names = split(cut(line, ':'), ',');
+    const bool found = hierarchy.empty()
+                           ? id == "0" && names.empty()
+                           : std::find(names.begin(), names.end(), hierarchy) != names.end();
+    if (found) return std::string(line);
   }
-  return Error{ENOENT, Stage::kCgroup, "0::"};
+  return Error{ENOENT, Stage::kCgroup, hierarchy.empty() ? "0::" : std::string(hierarchy)};
+}
+
+std::vector<Hierarchy> choose_v1(const std::vector<Mount>& mounts, std::string_view text) {
+  std::vector<Hierarchy> found;
+  for (const auto line : split(text, '\n')) {
+    auto rest = line;
+    cut(rest, ':');
+    const auto names = split(cut(rest, ':'), ',');
+    if (names.empty()) continue;
+    Hierarchy hierarchy{{names.begin(), names.end()}, {}, {}};
+    for (const auto& mount : mounts) {
+      if (is_v2(mount) || mount.read_only || !has_option(mount.options, names.front())) continue;
+      auto own = resolve(mount, rest);
+      hierarchy.mountpoint = mount.mountpoint;
+      if (own) hierarchy.own = *own;
+      if (own) break;
+    }
+    if (!hierarchy.mountpoint.empty()) found.push_back(std::move(hierarchy));
+  }
+  return found;
 }
 
 Result<std::string> resolve(const Mount& mount, std::string_view path) {
@@ -141,7 +154,7 @@ Result<std::string> shown_path(const std::vector<Mount>& mounts, std::string_vie
   const Mount* nearest = nullptr;
   for (const auto& mount : mounts) {
     const bool nearer = nearest == nullptr || mount.mountpoint.size() > nearest->mountpoint.size();
-    if (is_v2(mount) && nearer && is_below(directory, mount.mountpoint)) nearest = &mount;
+    if (nearer && is_below(directory, mount.mountpoint)) nearest = &mount;
   }
   if (nearest == nullptr) return Error{ENOENT, Stage::kCgroup, std::string(directory)};
   return rebase(directory, nearest->mountpoint, nearest->root);
@@ -179,20 +192,43 @@ Result<Layout> choose_layout(const std::vector<Mount>& mounts, std::string_view 
   return error;
 }
 
+bool lists_us(const std::string& directory) {
+  auto text = read_file_at(AT_FDCWD, fmt::format("{}/{}", directory, kProcs), kMountinfoLimit);
+  return text && ("\n" + *text).find(fmt::format("\n{}\n", ::getpid())) != std::string::npos;
+}
+
 Result<Layout> find_layout() {
   auto mounts = read_mounts();
   if (!mounts) return mounts.error();
   std::erase_if(*mounts, is_hidden);
   auto text = read_file_at(AT_FDCWD, "/proc/self/cgroup");
   if (!text) return text.error();
-  auto path = parse_v2_path(*text);
+  auto path = parse_path(*text, {});
   if (!path) return Error{ENODEV, Stage::kCgroup, "cgroup2"};
   auto layout = choose_layout(*mounts, *path);
   if (layout || layout.error().code != ENOENT) return layout;
   for (const auto& mount : *mounts) {
-    if (!mount.read_only && lists_us(mount)) return Layout{mount.mountpoint, mount.mountpoint};
+    if (is_v2(mount) && !mount.read_only && lists_us(mount.mountpoint)) {
+      return Layout{mount.mountpoint, mount.mountpoint};
+    }
   }
   return layout;
+}
+
+Result<std::vector<Hierarchy>> find_v1() {
+  auto mounts = read_mounts();
+  if (!mounts) return mounts.error();
+  std::erase_if(*mounts, is_hidden);
+  auto text = read_file_at(AT_FDCWD, "/proc/self/cgroup");
+  if (!text) return text.error();
+  auto found = choose_v1(*mounts, *text);
+  std::erase_if(found, [](Hierarchy& hierarchy) {
+    if (hierarchy.own.empty() && lists_us(hierarchy.mountpoint)) {
+      hierarchy.own = hierarchy.mountpoint;
+    }
+    return hierarchy.own.empty();
+  });
+  return found;
 }
 
 }  // namespace contained::cgroup

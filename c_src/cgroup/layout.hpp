@@ -1,4 +1,5 @@
-// Where control groups are on this machine: the v2 hierarchy and our place in it.
+// Where control groups are on this machine: the hierarchies, and our place in each. The paths of
+// /proc/<pid>/cgroup differ from one to the other.
 //
 // Parsing is apart from reading: the parsers take text, so that fixtures of other machines are
 // tests.
@@ -26,14 +27,15 @@ struct Mount {
 /// (one of another type hides ours). Lines that are not mountinfo are skipped.
 std::vector<Mount> parse_mountinfo(std::string_view text);
 
-/// The path after "0::" in /proc/<pid>/cgroup; ENOENT without a v2 line.
-Result<std::string> parse_v2_path(std::string_view text);
+/// The path in the line of |hierarchy| in /proc/<pid>/cgroup: a v1 controller or "name=...", or
+/// nothing for v2. ENOENT without such a line.
+Result<std::string> parse_path(std::string_view text, std::string_view hierarchy);
 
-/// Absolute directory of the v2 group |path| as seen through |mount|; ENOENT when it lies outside
+/// Absolute directory of the group |path| as seen through |mount|; ENOENT when it lies outside
 /// of what is mounted ("/..", another root).
 Result<std::string> resolve(const Mount& mount, std::string_view path);
 
-/// The inverse of resolve(): how /proc/<pid>/cgroup shows the v2 group at the absolute |directory|.
+/// The inverse of resolve(): how /proc/<pid>/cgroup shows the group at the absolute |directory|.
 /// Both texts are relative to the reader's control group namespace (cgroup_namespaces(7)), so
 /// members show this path or one below it. ENOENT when no mount holds |directory|.
 Result<std::string> shown_path(const std::vector<Mount>& mounts, std::string_view directory);
@@ -53,6 +55,22 @@ struct Layout {
 /// The first writable v2 mount that shows our own group |path|. ENODEV without a v2 mount, EROFS
 /// when all are read-only, ENOENT when none shows it.
 Result<Layout> choose_layout(const std::vector<Mount>& mounts, std::string_view path);
+
+/// A v1 hierarchy.
+struct Hierarchy {
+  std::vector<std::string> controllers;  ///< mounted together; or one "name=..."
+  std::string mountpoint;
+  std::string own;  ///< absolute directory of our own group; empty: the mount does not show it
+};
+
+/// The v1 hierarchies of |text| (/proc/self/cgroup) that have a writable mount.
+std::vector<Hierarchy> choose_v1(const std::vector<Mount>& mounts, std::string_view text);
+
+/// choose_v1() of this process; where no mount shows our path, the mountpoint if it lists us.
+Result<std::vector<Hierarchy>> find_v1();
+
+/// Whether cgroup.procs of |directory| has our pid.
+bool lists_us(const std::string& directory);
 
 /// Reads /proc/self. ENODEV when no v2 hierarchy is mounted, EROFS when it is read-only. Where no
 /// mount shows our path (a mount of another namespace), the mountpoint that lists us as a member.

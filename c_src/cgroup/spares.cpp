@@ -1,5 +1,6 @@
 #include "cgroup/spares.hpp"
 
+#include <cerrno>
 #include <utility>
 
 namespace contained::cgroup {
@@ -13,7 +14,11 @@ Result<Group> Spares::take(const std::string& parent) {
 }
 
 Result<Group> Spares::make(const std::string& parent) {
-  return tree_.make_group(parent, std::to_string(next_name_++));
+  for (;;) {
+    auto made = tree_.make_group(parent, std::to_string(next_name_++));
+    // A caller may have called a group of his own by a number.
+    if (made || made.error().code != EEXIST) return made;
+  }
 }
 
 void Spares::clear() {

@@ -32,13 +32,8 @@ Result<UniqueFd> open_base(const std::string& base) {
   return open_at(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, Stage::kCgroup);
 }
 
-Result<Group> open_or_create(int parent_fd, const std::string& name) {
-  auto group = Group::create(parent_fd, name);
-  return !group && group.error().code == EEXIST ? Group::open(parent_fd, name) : std::move(group);
-}
-
-Result<bool> sweep_once(int base_fd, const std::string& name) {
-  auto group = Group::open(base_fd, name);
+Result<bool> sweep_once(int base_fd, const std::string& name, const std::string& hierarchy) {
+  auto group = Group::open(base_fd, name, hierarchy);
   if (!group && is_gone(group.error().code)) return true;
   if (!group) return group.error();
   const auto killed = group->kill();
@@ -99,10 +94,11 @@ std::optional<Owner> parse_tree_name(std::string_view name) {
   return owner;
 }
 
-Result<Tree> Tree::create(const std::string& base, const Owner& owner) {
+Result<Tree> Tree::create(const std::string& base, const Owner& owner,
+                          const std::string& hierarchy) {
   auto dir = open_base(base);
   if (!dir) return dir.error();
-  auto self = Group::create(dir->get(), tree_name(owner));
+  auto self = Group::create(dir->get(), tree_name(owner), hierarchy);
   if (!self) return self.error();
   Tree tree;
   tree.path_ = fmt::format("{}/{}", base == "/" ? "" : base, self->name());
@@ -119,20 +115,81 @@ Result<Group> Tree::make_group(const std::string& group, const std::string& name
   return try_make(group, name);
 }
 
+Result<const Group*> Tree::parent(const std::string& group) {
+  auto found = try_parent(group);
+  // What is kept may have been removed by an outsider.
+  const bool there = found && ::faccessat((*found)->fd(), kProcs, F_OK, 0) == 0;
+  if (there || (!found && !is_gone(found.error().code))) return found;
+  const auto restored = restore();
+  if (!restored) return restored.error();
+  return try_parent(group);
+}
+
+Status Tree::discard(const std::string& group, const std::string& name) {
+  const Error busy{EBUSY, Stage::kCgroup, name};
+  const auto above = try_parent(group);
+  if (!above) return above.error();
+  auto old = Group::open((*above)->fd(), name, self_.hierarchy());
+  if (!old && is_gone(old.error().code)) return Done{};
+  if (!old) return old.error();
+  if (parents_.contains(group + "/" + name)) return busy;
+  const auto frozen = old->frozen();
+  if (frozen && *frozen) return busy;
+  const auto removed = old->remove();
+  if (!removed) return removed.error();
+  if (!*removed) return busy;
+  return Done{};
+}
+
+void Tree::forget(const std::string& group) {
+  const auto found = parents_.find(group);
+  if (found == parents_.end()) return;
+  struct stat info = {};
+  const bool leaf = ::fstat(found->second.fd(), &info) == 0 && info.st_nlink == 2;
+  if (!leaf) return;
+  const auto removed = found->second.remove();
+  if (removed && *removed) parents_.erase(found);
+}
+
 Result<Group> Tree::try_make(const std::string& group, const std::string& name) {
-  auto parent = parents_.find(group);
-  if (parent == parents_.end()) {
-    auto made = open_or_create(self_.fd(), group);
-    if (!made) return made.error();
-    parent = parents_.emplace(group, std::move(*made)).first;
+  const auto above = try_parent(group);
+  if (!above) return above.error();
+  return Group::create((*above)->fd(), name, self_.hierarchy());
+}
+
+Result<const Group*> Tree::try_parent(const std::string& group) {
+  const auto found = parents_.find(group);
+  if (found != parents_.end()) return &found->second;
+  const auto slash = group.rfind('/');
+  int above = self_.fd();
+  if (slash != std::string::npos) {
+    const auto upper = try_parent(group.substr(0, slash));
+    if (!upper) return upper;
+    above = (*upper)->fd();
   }
-  return Group::create(parent->second.fd(), name);
+  auto made = make_parent(group, above, group.substr(slash + 1));
+  if (!made) return made.error();
+  return &parents_.emplace(group, std::move(*made)).first->second;
+}
+
+// One that exists and was not ours before is a command's.
+Result<Group> Tree::make_parent(const std::string& group, int above, const std::string& name) {
+  auto made = Group::create(above, name, self_.hierarchy());
+  if (made || made.error().code != EEXIST) return made;
+  for (const auto& [old, kept] : retired_) {
+    if (old == group) return Group::open(above, name, self_.hierarchy());
+  }
+  return Error{EBUSY, Stage::kCgroup, name};
 }
 
 Status Tree::restore() {
-  for (auto& [group, parent] : parents_) retired_.push_back(std::move(parent));
+  for (auto& [group, parent] : parents_) retired_.emplace_back(group, std::move(parent));
   parents_.clear();
-  auto self = open_or_create(base_.get(), self_.name());
+  const auto& name = self_.name();
+  auto self = Group::create(base_.get(), name, self_.hierarchy());
+  if (!self && self.error().code == EEXIST) {
+    self = Group::open(base_.get(), name, self_.hierarchy());
+  }
   if (!self) return self.error();
   self_ = std::move(*self);
   return Done{};
@@ -141,7 +198,7 @@ Status Tree::restore() {
 Result<bool> Tree::destroy() {
   // By name, as a sweeper would: guardian and worker both hold the tree, and either may have made
   // it again.
-  return sweep_once(base_.get(), self_.name());
+  return sweep_once(base_.get(), self_.name(), self_.hierarchy());
 }
 
 std::vector<std::string> stale_trees(const std::string& base) {
@@ -157,11 +214,11 @@ std::vector<std::string> stale_trees(const std::string& base) {
   return names;
 }
 
-Result<bool> sweep(const std::string& base, const std::string& name) {
+Result<bool> sweep(const std::string& base, const std::string& name, const std::string& hierarchy) {
   if (!parse_tree_name(name)) return Error{EINVAL, Stage::kCgroup, name};
   const auto dir = open_base(base);
   if (!dir) return dir.error();
-  return sweep_once(dir->get(), name);
+  return sweep_once(dir->get(), name, hierarchy);
 }
 
 }  // namespace contained::cgroup

@@ -64,7 +64,19 @@ pid_t process_of(pid_t tid) {
   return pid;
 }
 
-std::vector<pid_t> members(int dirfd) {
+void visit_below(int dirfd, int depth, const std::function<void(int)>& visit) {
+  if (depth == 0) return;
+  for (const auto& name : subgroups(dirfd)) {
+    const auto child = open_at(dirfd, name, kSubgroupFlags);
+    if (!child) continue;
+    visit(child->get());
+    visit_below(child->get(), depth - 1, visit);
+  }
+}
+
+}  // namespace
+
+std::vector<pid_t> members_of(int dirfd) {
   auto procs = read_file_at(dirfd, kProcs, kListLimit);
   if (procs) return parse_pids(*procs);
   if (procs.error().code != EOPNOTSUPP) return {};
@@ -77,21 +89,16 @@ std::vector<pid_t> members(int dirfd) {
   return pids;
 }
 
-void collect(int dirfd, int depth, std::vector<pid_t>& pids) {
-  const auto here = members(dirfd);
-  pids.insert(pids.end(), here.begin(), here.end());
-  if (depth == 0) return;
-  for (const auto& name : subgroups(dirfd)) {
-    const auto child = open_at(dirfd, name, kSubgroupFlags);
-    if (child) collect(child->get(), depth - 1, pids);
-  }
+void for_each_below(int dirfd, const std::function<void(int)>& visit) {
+  visit_below(dirfd, kListedDepth, visit);
 }
 
-}  // namespace
-
 std::vector<pid_t> processes_below(int dirfd) {
-  std::vector<pid_t> pids;
-  collect(dirfd, kListedDepth, pids);
+  auto pids = members_of(dirfd);
+  for_each_below(dirfd, [&](int child) {
+    const auto here = members_of(child);
+    pids.insert(pids.end(), here.begin(), here.end());
+  });
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
   return pids;

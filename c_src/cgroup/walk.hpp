@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,9 +17,15 @@ inline constexpr int kListedDepth = 64;
 /// So many groups one call removes at most: it runs in the loop that serves everybody.
 inline constexpr int kRemovedAtOnce = 256;
 
+/// The pids in the group |dirfd| itself, as they are listed.
+std::vector<pid_t> members_of(int dirfd);
+
 /// The pids in the group |dirfd| and below, sorted, each once. A vanished group is empty; pid 0 (a
 /// process of a foreign pid namespace) is skipped; of threaded groups the thread group ids.
 std::vector<pid_t> processes_below(int dirfd);
+
+/// Calls |visit| with a descriptor of each group below |dirfd|, to kListedDepth.
+void for_each_below(int dirfd, const std::function<void(int)>& visit);
 
 /// Removes the groups below |dirfd|, deepest first, holding two descriptors at any depth. True when
 /// none is left, false when one is populated or kRemovedAtOnce were removed.

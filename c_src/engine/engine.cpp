@@ -11,7 +11,9 @@
 
 #include "base/file.hpp"
 #include "base/proc.hpp"
+#include "engine/control.hpp"
 #include "engine/last_resort.hpp"
+#include "engine/sweeper.hpp"
 #include "protocol/codec.hpp"
 
 #ifndef CONTAINED_VERSION
@@ -60,12 +62,10 @@ Engine::Engine(asio::io_context& io, Setup setup)
       environment_(::environ),
       outbox_(io, std::move(setup_.to_vm), true, [this] { on_vm_gone(); }),
       reaper_(io, [this](int number) { on_signal(number); }),
-      spares_(*setup_.tree),
       shared_{io_,
               outbox_,
               reaper_,
-              *setup_.tree,
-              spares_,
+              *setup_.ground,
               environment_,
               refused_,
               raise_open_files(),
@@ -145,8 +145,9 @@ void Engine::handle(const protocol::Hello& request) {
   back.version = CONTAINED_VERSION;
   back.guardian = identify(setup_.guardian);
   back.worker = identify(::getpid());
-  back.containment = setup_.tree->valid() ? "cgroup2" : "none";
-  back.cgroup = setup_.tree->valid() ? setup_.tree->path() : "";
+  back.containment = setup_.no_ground ? "none" : cgroup::name(setup_.ground->kind());
+  back.cgroup = setup_.ground->path();
+  back.limits = setup_.ground->limits();
   if (refused_.clone3) back.refused.emplace_back("clone3");
   if (refused_.pidfd_open) back.refused.emplace_back("pidfd_open");
   if (refused_.close_range) back.refused.emplace_back("close_range");
@@ -161,8 +162,8 @@ void Engine::handle(const protocol::Start& request) {
   };
   if (mode_ == Mode::kClosing) return refuse("shutting_down");
   if (sessions_.contains(request.id)) return refuse("id_in_use");
-  auto live = setup_.tree->valid() ? Live::start(shared_, request)
-                                   : Result<std::shared_ptr<Live>>(setup_.no_tree);
+  auto live = setup_.no_ground ? Result<std::shared_ptr<Live>>(*setup_.no_ground)
+                               : Live::start(shared_, request);
   if (live) {
     // The session may already be over; then on_over has come before and must not be undone.
     if (!(*live)->over()) sessions_.emplace(request.id, std::move(*live));
@@ -178,7 +179,7 @@ void Engine::handle(const protocol::Input& request) {
 }
 
 void Engine::handle(const protocol::CloseInput& request) {
-  if (const auto live = find(request.id, "close_input")) live->close_input();
+  if (const auto live = find(request.id, "close_input")) live->close_input(request);
 }
 
 void Engine::handle(const protocol::Credit& request) {
@@ -193,6 +194,24 @@ void Engine::handle(const protocol::Signal& request) {
 
 void Engine::handle(const protocol::Stop& request) {
   if (const auto live = find(request.id, "stop")) live->stop(request.ladder);
+}
+
+void Engine::handle(const protocol::Control& request) {
+  const auto found = sessions_.find(request.id);
+  if (found != sessions_.end()) return found->second->control(request);
+  if (request.op == protocol::Control::Op::kSweep) {
+    return sweep(request.ref, std::make_shared<Sweeper>(*setup_.ground));
+  }
+  outbox_.send(refuse(request, Error{ESRCH, Stage::kSignal, {}}));
+}
+
+void Engine::sweep(std::uint32_t ref, std::shared_ptr<Sweeper> sweeper) {
+  if (!sweeper->over()) sweeper->round();
+  if (sweeper->over()) return outbox_.send(protocol::Answer{0, ref, sweeper->swept()});
+  auto timer = std::make_shared<asio::steady_timer>(io_, kEndTick);
+  timer->async_wait([this, ref, sweeper, timer](const boost::system::error_code& error) {
+    if (!error) sweep(ref, sweeper);
+  });
 }
 
 void Engine::handle(const protocol::Ping& request) { outbox_.send(protocol::Pong{request.number}); }
@@ -257,7 +276,7 @@ void Engine::on_signal(int number) {
 void Engine::on_guardian_gone() {
   if (::getppid() == setup_.guardian) ::kill(setup_.guardian, SIGKILL);
   fmt::print(stderr, "contained_port: the guardian is gone, killing what runs\n");
-  kill_everything(*setup_.tree);
+  kill_everything(*setup_.ground);
   std::_Exit(kExitInternal);
 }
 
@@ -279,9 +298,9 @@ void Engine::close(int exit_code) {
 
 void Engine::on_over(protocol::Id id, Leftover leftover) {
   sessions_.erase(id);
-  if (leftover.group.valid()) {
+  if (!leftover.enclosure->tend(leftover.kill)) {
     leftovers_.push_back(std::move(leftover));
-    tend_leftovers();
+    tend_leftovers_later();
   }
   if (mode_ == Mode::kClosing) end_if_empty();
 }
@@ -289,12 +308,12 @@ void Engine::on_over(protocol::Id id, Leftover leftover) {
 // Groups that were left on purpose are removed when they have become empty by themselves; those
 // that SIGKILL did not empty are killed again.
 void Engine::tend_leftovers() {
-  std::erase_if(leftovers_, [](Leftover& leftover) {
-    if (leftover.kill) (void)leftover.group.kill();
-    const auto removed = leftover.group.remove();
-    return !removed || *removed;
-  });
-  if (leftovers_.empty()) return;
+  std::erase_if(leftovers_,
+                [](const Leftover& leftover) { return leftover.enclosure->tend(leftover.kill); });
+  if (!leftovers_.empty()) tend_leftovers_later();
+}
+
+void Engine::tend_leftovers_later() {
   leftover_timer_.expires_after(kLeftoverTick);
   leftover_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) tend_leftovers();
@@ -303,8 +322,10 @@ void Engine::tend_leftovers() {
 
 void Engine::end_if_empty() {
   if (!sessions_.empty()) return;
-  reaper_.kill_strays(*setup_.tree);
-  const auto gone = setup_.tree->valid() ? setup_.tree->destroy() : Result<bool>(true);
+  reaper_.kill_strays(*setup_.ground);
+  // Without groups it is their stubs that kill them.
+  leftovers_.clear();
+  const auto gone = setup_.ground->destroy();
   const bool over = !gone || *gone || ++end_rounds_ > kMostEndRounds;
   const bool told = outbox_.broken() || outbox_.idle();
   if (over && told) return io_.stop();

@@ -2,16 +2,18 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "base/unique_fd.hpp"
-#include "cgroup/tree.hpp"
+#include "cgroup/ground.hpp"
 #include "engine/asio.hpp"
 #include "engine/environment.hpp"
 #include "engine/live.hpp"
 #include "engine/outbox.hpp"
 #include "engine/reaper.hpp"
+#include "engine/sweeper.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/message.hpp"
 
@@ -22,9 +24,10 @@ struct Setup {
   UniqueFd from_vm;
   UniqueFd to_vm;
   pid_t guardian = 0;
-  pid_t vm_side = 0;             ///< the guardian's parent, erl_child_setup
-  cgroup::Tree* tree = nullptr;  ///< not valid() when there is none; |no_tree| says why
-  Error no_tree;
+  pid_t vm_side = 0;  ///< the guardian's parent, erl_child_setup
+  cgroup::Ground* ground = nullptr;
+  std::optional<Error>
+      no_ground;  ///< why nothing can be started: the containment asked for is not there
 };
 
 inline constexpr int kExitOk = 0;
@@ -53,10 +56,12 @@ class Engine {
   void handle(const protocol::Credit& request);
   void handle(const protocol::Signal& request);
   void handle(const protocol::Stop& request);
+  void handle(const protocol::Control& request);
   void handle(const protocol::Ping& request);
   void handle(const protocol::Shutdown& request);
   void handle(const protocol::Unusable& request);
 
+  void sweep(std::uint32_t ref, std::shared_ptr<Sweeper> sweeper);
   std::shared_ptr<Live> find(protocol::Id id, std::string_view request);
   void watch_guardian();
   void watch_process(pid_t pid, std::unique_ptr<Descriptor>& slot, void (Engine::*on_gone)());
@@ -67,6 +72,7 @@ class Engine {
   void close(int exit_code);
   void on_over(protocol::Id id, Leftover leftover);
   void tend_leftovers();
+  void tend_leftovers_later();
   void end_if_empty();
 
   asio::io_context& io_;
@@ -78,7 +84,6 @@ class Engine {
   process::Refused refused_;
   Outbox outbox_;
   Reaper reaper_;
-  cgroup::Spares spares_;
   Shared shared_;
   std::unordered_map<protocol::Id, std::shared_ptr<Live>> sessions_;
   std::vector<Leftover> leftovers_;

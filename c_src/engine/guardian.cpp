@@ -11,13 +11,11 @@
 #include <cstdio>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/proc.hpp"
-#include "cgroup/layout.hpp"
-#include "cgroup/tree.hpp"
 #include "engine/engine.hpp"
 #include "engine/last_resort.hpp"
+#include "engine/sweeper.hpp"
 #include "process/exit_status.hpp"
 
 namespace contained::engine {
@@ -28,29 +26,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestStop{1000};
 constexpr milliseconds kSweepPause{20};
-constexpr int kMostSweepRounds = 250;
 
-struct Ground {
-  cgroup::Tree tree;
-  std::string base;
-  Error why_not;  ///< when the tree is not valid
-};
-
-Ground find_ground(const std::string& wanted) {
-  Ground ground;
-  auto layout = cgroup::find_layout();
-  auto base = layout ? cgroup::choose_base(*layout, wanted) : Result<std::string>(layout.error());
+cgroup::Owner this_process() {
   const auto self = read_proc_stat(::getpid());
-  const cgroup::Owner owner{pid_namespace(), ::getpid(), self ? self->start_time : 0};
-  auto tree = base ? cgroup::Tree::create(*base, owner) : Result<cgroup::Tree>(base.error());
-  if (!tree) {
-    ground.why_not = tree.error();
-    ground.why_not.stage = Stage::kCgroup;
-    return ground;
-  }
-  ground.base = std::move(*base);
-  ground.tree = std::move(*tree);
-  return ground;
+  return {pid_namespace(), ::getpid(), self ? self->start_time : 0};
 }
 
 // The VM leaves SIGPIPE and SIGFPE ignored, and its shell may have left others so. SIGPIPE stays
@@ -62,27 +41,26 @@ void settle_signals() {
   ::sigprocmask(SIG_SETMASK, &ours, nullptr);
 }
 
-int run_worker(GuardianOptions options, Ground& ground, pid_t guardian, pid_t vm_side) {
+int run_worker(GuardianOptions options, Setup setup) {
   ::setsid();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_PDEATHSIG, Reaper::kGuardianGone);
-  if (::getppid() != guardian) return kExitInternal;
+  if (::getppid() != setup.guardian) return kExitInternal;
+  setup.from_vm = std::move(options.from_vm);
+  setup.to_vm = std::move(options.to_vm);
   asio::io_context io(1);
-  Engine engine(io, Setup{std::move(options.from_vm), std::move(options.to_vm), guardian, vm_side,
-                          &ground.tree, ground.why_not});
+  Engine engine(io, std::move(setup));
   return engine.run();
 }
 
 // Watches one worker, and meanwhile sweeps what dead launchers have left.
 class Watch {
  public:
-  Watch(pid_t worker, Ground& ground) : worker_(worker), ground_(ground) {
-    if (ground.tree.valid()) stale_ = cgroup::stale_trees(ground.base);
-  }
+  Watch(pid_t worker, const cgroup::Ground& ground) : worker_(worker), sweeper_(ground) {}
 
   int run() {
     for (;;) {
-      sweep();
+      if (!sweeper_.over()) sweeper_.round();
       wait_for_signal();
       if (const auto code = look_at_worker()) return *code;
       if (stopped_since_ && Clock::now() - *stopped_since_ >= kLongestStop) {
@@ -95,7 +73,7 @@ class Watch {
   void wait_for_signal() const {
     // TERM, HUP and INT are meant for the VM, which decides; the worker tells it of its own.
     const auto set = Reaper::signals();
-    if (stale_.empty() && !stopped_since_) {
+    if (sweeper_.over() && !stopped_since_) {
       ::sigwaitinfo(&set, nullptr);
       return;
     }
@@ -115,19 +93,8 @@ class Watch {
     return status.exited ? status.code : 128 + status.code;
   }
 
-  void sweep() {
-    std::erase_if(stale_, [this](const std::string& name) {
-      // An error may be another sweeper's doing: tried again, as long as there are rounds left.
-      const auto gone = cgroup::sweep(ground_.base, name);
-      return gone && *gone;
-    });
-    if (++sweep_rounds_ >= kMostSweepRounds) stale_.clear();
-  }
-
   pid_t worker_;
-  Ground& ground_;
-  std::vector<std::string> stale_;
-  int sweep_rounds_ = 0;
+  Sweeper sweeper_;
   std::optional<Clock::time_point> stopped_since_;
 };
 
@@ -136,20 +103,25 @@ class Watch {
 int run_guardian(GuardianOptions options) {
   settle_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  auto ground = find_ground(options.cgroup_base);
-  const pid_t guardian = ::getpid();
-  const pid_t vm_side = ::getppid();
+  auto ground = cgroup::Ground::create(options.cgroups, this_process());
+  // Without the containment that was asked for every start is refused, saying why.
+  std::optional<Error> no_ground;
+  if (!ground) {
+    no_ground = ground.error();
+    ground = cgroup::Ground::create({.base = {}, .containment = "best_effort"}, this_process());
+  }
+  Setup setup{{}, {}, ::getpid(), ::getppid(), &*ground, std::move(no_ground)};
   const pid_t worker = ::fork();
   if (worker < 0) {
     fmt::print(stderr, "contained_port: {}\n", Error::last(Stage::kFork).message());
     return kExitInternal;
   }
-  if (worker == 0) return run_worker(std::move(options), ground, guardian, vm_side);
+  if (worker == 0) return run_worker(std::move(options), std::move(setup));
   // Ours would keep the VM from seeing the end of file.
   options.from_vm.reset();
   options.to_vm.reset();
-  const int code = Watch(worker, ground).run();
-  if (!kill_everything(ground.tree)) {
+  const int code = Watch(worker, *ground).run();
+  if (!kill_everything(*ground)) {
     fmt::print(stderr, "contained_port: some processes do not die of SIGKILL (state D)\n");
   }
   return code;

@@ -5,16 +5,15 @@
 // not yet executed holds the worker's pipes and would hide its death.
 #pragma once
 
-#include <string>
-
 #include "base/unique_fd.hpp"
+#include "cgroup/ground.hpp"
 
 namespace contained::engine {
 
 struct GuardianOptions {
   UniqueFd from_vm;
   UniqueFd to_vm;
-  std::string cgroup_base;  ///< empty: choose one
+  cgroup::Wanted cgroups;
 };
 
 /// Returns the exit code of the program, in the guardian and in the worker.

@@ -22,11 +22,11 @@ bool kill_children() {
 
 }  // namespace
 
-bool kill_everything(cgroup::Tree& tree) {
+bool kill_everything(cgroup::Ground& ground) {
   constexpr int kPauseMs = 2;
   constexpr int kMostRounds = 2500;
   for (int round = 0; round < kMostRounds; ++round) {
-    const auto removed = tree.valid() ? tree.destroy() : Result<bool>(true);
+    const auto removed = ground.destroy();
     // Killing the parents gives us the children: looked at after the groups.
     const bool childless = kill_children();
     if (childless && (!removed || *removed)) return true;

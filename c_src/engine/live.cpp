@@ -2,23 +2,30 @@
 
 #include <signal.h>
 
-#include <algorithm>
-#include <limits>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
+#include "engine/control.hpp"
+#include "engine/group_enclosure.hpp"
 #include "engine/spec.hpp"
+#include "engine/stub_enclosure.hpp"
 
 namespace contained::engine {
 namespace {
 
-constexpr process::ExitStatus kKilled = {.exited = false, .code = SIGKILL};
-constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
+std::shared_ptr<Enclosure> make_enclosure(Shared& shared, const protocol::Start& request) {
+  if (shared.ground.kind() == cgroup::Kind::kBestEffort) {
+    return std::make_shared<StubEnclosure>(StubContext{shared.io, shared.reaper, shared.refused},
+                                           request);
+  }
+  return std::make_shared<GroupEnclosure>(
+      GroupContext{shared.io, shared.reaper, shared.ground, shared.refused}, request);
+}
 
-std::uint64_t microseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(time.tv_usec);
+// What a failure in the child was about, as its user knows it.
+std::string subject_of(const Error& error, const std::string& program, const std::string& cd) {
+  if (!error.subject.empty()) return error.subject;
+  return error.stage == Stage::kChdir ? cd : program;
 }
 
 }  // namespace
@@ -27,18 +34,15 @@ Live::Live(Shared& shared, const protocol::Start& request)
     : shared_(shared),
       id_(request.id),
       session_(session::policy_of(request)),
-      parent_(request.group),
-      out_{nullptr, session::Window(request.window)},
-      err_{nullptr, session::Window(request.window)},
-      max_output_(request.max_output),
+      streams_(shared.io, shared.outbox, request, *this),
+      enclosure_(make_enclosure(shared, request)),
       hold_started_(request.hold_started),
       program_(request.program),
       cd_(request.cd.value_or(shared.vm_directory)),
       started_at_(std::chrono::steady_clock::now()) {}
 
 Live::~Live() {
-  for_each_pump(&Pump::detach);
-  if (feeder_) feeder_->detach();
+  if (enclosure_) enclosure_->detach();
 }
 
 Result<std::shared_ptr<Live>> Live::start(Shared& shared, const protocol::Start& request) {
@@ -49,58 +53,22 @@ Result<std::shared_ptr<Live>> Live::start(Shared& shared, const protocol::Start&
 }
 
 Status Live::launch(const protocol::Start& request) {
+  auto spec = spec_of(request, shared_.environment, shared_.vm_directory);
+  if (!spec) return spec.error();
   auto pipes = make_pipes(request, shared_.null_fd);
   if (!pipes) return pipes.error();
-  auto group = shared_.spares.take(parent_);
-  if (!group) return group.error();
-  auto spawned = spawn(request, *pipes, *group);
-  if (!spawned && spawned.error().stage == Stage::kCgroup) {
-    // Somebody has altered or removed it since it was made: once more, in a new one.
-    (void)group->remove();
-    group = shared_.spares.make(parent_);
-    if (!group) return group.error();
-    spawned = spawn(request, *pipes, *group);
-  }
-  if (!spawned) {
-    (void)group->remove();
-    return spawned.error();
-  }
-  group_ = std::move(*group);
-  adopt(std::move(*spawned), std::move(*pipes));
-  return Done{};
-}
-
-Result<process::Spawned> Live::spawn(const protocol::Start& request, const Pipes& pipes,
-                                     const cgroup::Group& group) {
-  auto spec = spec_of(request, shared_.environment, shared_.vm_directory);
-  spec.stdio = pipes.child;
-  spec.cgroup_fd = group.fd();
-  spec.open_files = shared_.open_files;
-  return process::spawn(spec, shared_.refused);
-}
-
-// From here on the child is ours to reap.
-void Live::adopt(process::Spawned spawned, Pipes pipes) {
-  leader_ = std::move(spawned.child);
-  shared_.reaper.watch(leader_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
-    self->on_exit(reaped);
-  });
-  const auto pump = [this](UniqueFd fd, protocol::Stream stream) {
-    return fd ? std::make_shared<Pump>(shared_.io, std::move(fd), id_, stream, shared_.outbox,
-                                       static_cast<PumpOwner&>(*this))
-              : nullptr;
-  };
-  out_.pump = pump(std::move(pipes.out), protocol::Stream::kStdout);
-  err_.pump = pump(std::move(pipes.err), protocol::Stream::kStderr);
-  if (pipes.feed)
-    feeder_ =
-        std::make_shared<Feeder>(shared_.io, std::move(pipes.in), static_cast<FeederOwner&>(*this));
-  else
-    silent_stdin_ = std::move(pipes.in);
-  exec_status_.emplace(shared_.io, spawned.status.release());
+  spec->stdio = pipes->child;
+  spec->extra_fds = pipes->extras;
+  spec->open_files = shared_.open_files;
+  auto status = enclosure_->start(std::move(*spec), *this);
+  if (!status) return status.error();
+  // From here on the child is ours to reap.
+  streams_.open(std::move(pipes->inputs), std::move(pipes->outputs));
+  exec_status_.emplace(shared_.io, status->release());
   watch_exec();
   pending_ = session_.begin();
   act();
+  return Done{};
 }
 
 void Live::watch_exec() {
@@ -116,59 +84,55 @@ void Live::settle_exec() {
   const auto status = process::read_exec_status(exec_status_->native_handle());
   if (status.state == process::ExecState::kPending) return watch_exec();
   exec_status_.reset();
-  if (status.state == process::ExecState::kDone) return feed(session::Executed{});
+  if (status.state == process::ExecState::kDone) return begin();
   auto error = status.error;
-  altered_ = error.stage == Stage::kCgroup;
-  error.subject = error.stage == Stage::kChdir ? cd_ : program_;
+  if (error.stage == Stage::kCgroup) enclosure_->distrust();
+  error.subject = subject_of(error, program_, cd_);
   feed(session::SetupFailed{std::move(error)});
 }
 
-void Live::on_exit(const process::Reaped& reaped) {
-  leader_.mark_reaped();
-  usage_ = reaped.usage;
-  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
-  const bool by_a_stranger = reaped.status == kKilled && !altered_;
-  if (by_a_stranger) shared_.spares.clear();
-  altered_ = altered_ || by_a_stranger;
+// The end of the exec status pipe also comes when the child was killed before it could tell.
+void Live::begin() {
+  if (enclosure_->leader() != 0) return feed(session::Executed{});
+  feed(session::SetupFailed{Error{ESRCH, Stage::kFork, program_}});
+}
+
+void Live::on_leader_exit(const process::Reaped& reaped) {
   settle_exec();
   feed(session::LeaderExited{reaped.status});
 }
 
+void Live::on_look(Look look) {
+  if (enclosure_->out_of_memory()) feed(session::MemoryExhausted{});
+  feed(session::GroupChecked{look.populated, look.processes});
+}
+
 // ---- Requests
 
-void Live::input(const protocol::Input& request) {
-  if (!feeder_) return refuse("input", "not_piped");
-  if (!feeder_->feed(request.data)) refuse("input", "window_exceeded");
+void Live::input(const protocol::Input& request) { refuse("input", streams_.input(request)); }
+
+void Live::close_input(const protocol::CloseInput& request) {
+  refuse("close_input", streams_.close_input(request.fd));
 }
 
-void Live::close_input() {
-  if (!feeder_) return refuse("close_input", "not_piped");
-  feeder_->close();
-}
-
-void Live::credit(const protocol::Credit& request) {
-  auto& granted = lane(request.stream);
-  if (!granted.pump) return refuse("credit", "not_piped");
-  if (!granted.window.grant(request.bytes)) return refuse("credit", "bad_credit");
-  if (announced_) granted.pump->resume();
-}
+void Live::credit(const protocol::Credit& request) { refuse("credit", streams_.credit(request)); }
 
 void Live::signal(const protocol::Signal& request) {
-  const auto sent = send_signal(request.number, request.to);
-  shared_.outbox.send(protocol::Signaled{id_, sent ? "" : errno_name(sent.error().code)});
+  enclosure_->signal(request.number, request.to, [&outbox = shared_.outbox, id = id_](Status sent) {
+    outbox.send(protocol::Signaled{id, sent ? "" : errno_name(sent.error().code)});
+  });
 }
 
 void Live::stop(std::optional<protocol::Ladder> ladder) {
   feed(session::StopAsked{std::move(ladder)});
 }
 
-void Live::abandon_output() {
-  abandoned_ = true;
-  for_each_pump(&Pump::resume);
+void Live::control(const protocol::Control& request) {
+  shared_.outbox.send(answer(request, *enclosure_));
 }
 
 void Live::refuse(std::string_view request, std::string_view reason) {
-  shared_.outbox.send(protocol::Refused{id_, std::string(request), reason});
+  if (!reason.empty()) shared_.outbox.send(protocol::Refused{id_, std::string(request), reason});
 }
 
 // ---- What the session decides
@@ -193,11 +157,10 @@ void Live::act() {
 }
 
 void Live::perform(const session::Announce&) {
-  announced_ = true;
   program_ = cd_ = {};
-  const protocol::Started started{id_, leader_.pid()};
+  const protocol::Started started{id_, enclosure_->leader()};
   hold_started_ ? shared_.outbox.send_later(started) : shared_.outbox.send(started);
-  for_each_pump(&Pump::resume);
+  streams_.begin();
 }
 
 void Live::perform(const session::ArmTimer& action) {
@@ -213,48 +176,20 @@ void Live::perform(const session::ArmTimer& action) {
 }
 
 void Live::perform(const session::SendSignal& action) {
-  (void)send_signal(action.number, action.to);
-  (void)send_signal(SIGCONT, action.to);
+  const auto ignore = [](const Status&) {};
+  enclosure_->signal(action.number, action.to, ignore);
+  enclosure_->signal(SIGCONT, action.to, ignore);
 }
 
 void Live::perform(const session::KillGroup&) {
-  (void)group_.kill();
-  altered_ = true;
-  (void)leader_.signal(SIGKILL);
-  shared_.reaper.kill_strays(shared_.tree);
+  enclosure_->kill();
+  shared_.reaper.kill_strays(shared_.ground);
 }
-
-// Giving the group back is the check: it is taken when it is empty. What it has counted is read
-// before. One that could not be entered is not kept for others.
-void Live::perform(const session::CheckGroup&) {
-  if (!group_.valid()) return feed(session::GroupChecked{});
-  if (auto cpu = group_.cpu_time()) cpu_ = *cpu;
-  const auto taken = altered_ ? group_.remove() : shared_.spares.give_back(parent_, group_);
-  if (taken && !*taken) return feed(session::GroupChecked{true, group_.processes().size()});
-  if (taken) group_ = {};
-  group_events_.reset();
-  feed(session::GroupChecked{});
-}
-
-void Live::perform(const session::WatchGroup&) {
-  if (group_events_ || !group_.valid()) return;
-  auto events = group_.open_events();
-  if (!events) return feed(session::GroupChecked{});
-  group_events_.emplace(shared_.io, events->release());
-  look_at_group();
-}
-
-void Live::perform(const session::DrainStreams&) {
-  draining_ = true;
-  for_each_pump(&Pump::drain);
-}
-
-void Live::perform(const session::DiscardStreams&) { for_each_pump(&Pump::discard); }
 
 void Live::perform(const session::Finish&) {
   const auto outcome = session_.outcome();
   // Only now, with the leader reaped, are those that have left its group our children.
-  if (outcome.reason != session::Reason::kExit) shared_.reaper.kill_strays(shared_.tree);
+  if (outcome.reason != session::Reason::kExit) shared_.reaper.kill_strays(shared_.ground);
   if (outcome.failure) {
     const auto& failure = *outcome.failure;
     shared_.outbox.send(
@@ -264,8 +199,8 @@ void Live::perform(const session::Finish&) {
   }
   ++timer_generation_;
   timer_.reset();
-  group_events_.reset();
-  shared_.on_over(id_, Leftover{std::move(group_), outcome.unkilled > 0});
+  enclosure_->detach();
+  shared_.on_over(id_, Leftover{std::exchange(enclosure_, nullptr), outcome.unkilled > 0});
 }
 
 void Live::send_ended(const session::Outcome& outcome) {
@@ -280,103 +215,10 @@ void Live::send_ended(const session::Outcome& outcome) {
   ended.unkilled = outcome.unkilled;
   ended.wall_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(wall).count());
-  ended.user_us = cpu_ ? cpu_->user_us : microseconds(usage_.ru_utime);
-  ended.system_us = cpu_ ? cpu_->system_us : microseconds(usage_.ru_stime);
-  ended.max_rss_kb = static_cast<std::uint64_t>(usage_.ru_maxrss);
-  ended.stdout_bytes = out_.sent;
-  ended.stderr_bytes = err_.sent;
+  ended.stdout_bytes = streams_.sent(protocol::Stream::kStdout);
+  ended.stderr_bytes = streams_.sent(protocol::Stream::kStderr);
+  enclosure_->account(ended);
   shared_.outbox.send(ended);
-}
-
-// ---- The group
-
-void Live::wait_for_group() {
-  // cgroup.events raises POLLPRI when it changes (cgroup-v2.rst, "[Un]populated Notification").
-  group_events_->async_wait(Descriptor::wait_error, [weak = weak_from_this()](const auto& error) {
-    const auto self = weak.lock();
-    if (!error && self && self->group_events_) self->look_at_group();
-  });
-}
-
-void Live::look_at_group() {
-  // Reading the watched descriptor is also what re-arms its POLLPRI.
-  const auto populated = cgroup::read_populated(group_events_->native_handle());
-  if (populated && *populated) return wait_for_group();
-  perform(session::CheckGroup{});
-  if (group_events_) look_again_soon();
-}
-
-// Empty and yet not removed: it had more sub-groups than one call removes, or somebody has just
-// been moved into it.
-void Live::look_again_soon() {
-  if (!recheck_) recheck_.emplace(shared_.io);
-  recheck_->expires_after(std::chrono::milliseconds(1));
-  recheck_->async_wait([weak = weak_from_this()](const auto& error) {
-    const auto self = weak.lock();
-    if (!error && self && self->group_events_) self->look_at_group();
-  });
-}
-
-Status Live::send_signal(int number, protocol::Target to) {
-  auto sent = leader_.signal(number);
-  if (to == protocol::Target::kLeader || !group_.valid()) return sent;
-  // A process can fork while we go through the list: again until nobody is new. What outruns even
-  // that meets cgroup.kill in the end.
-  constexpr int kMostRounds = 8;
-  std::unordered_set<pid_t> told = {leader_.pid()};
-  for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
-    fresh = 0;
-    for (const pid_t pid : group_.processes()) {
-      if (!told.insert(pid).second) continue;
-      ++fresh;
-      const auto reached = process::signal_foreign(
-          pid, number, [this](pid_t candidate) { return group_.contains(candidate); });
-      if (reached) sent = reached;
-    }
-  }
-  return sent;
-}
-
-// ---- The streams
-
-Live::Lane& Live::lane(protocol::Stream stream) {
-  return stream == protocol::Stream::kStdout ? out_ : err_;
-}
-
-void Live::for_each_pump(void (Pump::*method)()) {
-  // A pump's end may finish the session, which lets go of the pumps.
-  const auto out = out_.pump;
-  const auto err = err_.pump;
-  if (out) (out.get()->*method)();
-  if (err) (err.get()->*method)();
-}
-
-Allowance Live::allowance(protocol::Stream stream) {
-  if (abandoned_) return {kUnlimited, false};
-  const auto sent = out_.sent + err_.sent;
-  const auto left = max_output_ ? *max_output_ - sent : kUnlimited;
-  if (left == 0) return {0, true};
-  return {draining_ ? left : std::min(left, lane(stream).window.left()), false};
-}
-
-void Live::on_taken(protocol::Stream stream, std::size_t bytes) {
-  auto& taken = lane(stream);
-  if (abandoned_) return;
-  taken.sent += bytes;
-  if (!draining_) taken.window.take(bytes);
-}
-
-void Live::on_stream_end(protocol::Stream stream) {
-  if (announced_) shared_.outbox.send_later(protocol::Closed{id_, stream});
-  feed(session::StreamEnded{});
-}
-
-void Live::on_overflow() { feed(session::OutputOverflowed{}); }
-
-void Live::on_fed(std::size_t bytes) { shared_.outbox.send(protocol::InputCredit{id_, bytes}); }
-
-void Live::on_input_closed(int code) {
-  shared_.outbox.send(protocol::InputClosed{id_, errno_name(code)});
 }
 
 }  // namespace contained::engine

@@ -6,35 +6,25 @@
 #include <memory>
 #include <optional>
 
-#include "cgroup/spares.hpp"
-#include "cgroup/tree.hpp"
+#include "cgroup/ground.hpp"
 #include "engine/asio.hpp"
+#include "engine/enclosure.hpp"
 #include "engine/environment.hpp"
-#include "engine/feeder.hpp"
 #include "engine/outbox.hpp"
-#include "engine/pipes.hpp"
-#include "engine/pump.hpp"
 #include "engine/reaper.hpp"
-#include "process/child.hpp"
+#include "engine/streams.hpp"
 #include "process/spawn.hpp"
 #include "protocol/message.hpp"
 #include "session/session.hpp"
 
 namespace contained::engine {
 
-/// A group that could not be removed at its session's end.
-struct Leftover {
-  cgroup::Group group;  ///< invalid: there is none
-  bool kill = false;    ///< SIGKILL did not empty it in time; else it was left on purpose
-};
-
 /// What all sessions of one worker share.
 struct Shared {
   asio::io_context& io;
   Outbox& outbox;
   Reaper& reaper;
-  cgroup::Tree& tree;
-  cgroup::Spares& spares;
+  cgroup::Ground& ground;
   const Environment& environment;
   process::Refused& refused;
   rlimit open_files;         ///< as the worker found it, for its children
@@ -43,9 +33,11 @@ struct Shared {
   std::function<void(protocol::Id, Leftover)> on_over;  ///< the session has ended
 };
 
-class Live : public std::enable_shared_from_this<Live>, private PumpOwner, private FeederOwner {
+class Live : public std::enable_shared_from_this<Live>,
+             private StreamsOwner,
+             private EnclosureOwner {
  public:
-  /// Makes group and pipes and forks. Nothing is left of it after an error.
+  /// Makes enclosure and pipes and forks. Nothing is left of it after an error.
   static Result<std::shared_ptr<Live>> start(Shared& shared, const protocol::Start& request);
 
   Live(Shared& shared, const protocol::Start& request);
@@ -54,59 +46,44 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   Live& operator=(const Live&) = delete;
 
   void input(const protocol::Input& request);
-  void close_input();
+  void close_input(const protocol::CloseInput& request);
   void credit(const protocol::Credit& request);
   void signal(const protocol::Signal& request);
   void stop(std::optional<protocol::Ladder> ladder);
+  void control(const protocol::Control& request);
 
   /// Its last event has been sent.
   bool over() const { return session_.ended(); }
 
   /// Nobody reads the output any more: it is read and dropped, so that the command can end.
-  void abandon_output();
+  void abandon_output() { streams_.abandon(); }
 
  private:
   Status launch(const protocol::Start& request);
-  Result<process::Spawned> spawn(const protocol::Start& request, const Pipes& pipes,
-                                 const cgroup::Group& group);
-  void adopt(process::Spawned spawned, Pipes pipes);
   void watch_exec();
   void settle_exec();
-  void on_exit(const process::Reaped& reaped);
+  void begin();
 
   void feed(const session::Input& fact);
   void act();
   void perform(const session::Announce&);
   void perform(const session::ArmTimer& action);
   void perform(const session::SendSignal& action);
+  void perform(const session::TellStuck&) { shared_.outbox.send(protocol::Stuck{id_}); }
   void perform(const session::KillGroup&);
-  void perform(const session::CheckGroup&);
-  void perform(const session::WatchGroup&);
-  void perform(const session::DrainStreams&);
-  void perform(const session::DiscardStreams&);
+  void perform(const session::CheckGroup&) { enclosure_->check(); }
+  void perform(const session::WatchGroup&) { enclosure_->watch(); }
+  void perform(const session::DrainStreams&) { streams_.drain(); }
+  void perform(const session::DiscardStreams&) { streams_.discard(); }
   void perform(const session::Finish&);
 
-  void wait_for_group();
-  void look_at_group();
-  void look_again_soon();
-  Status send_signal(int number, protocol::Target to);
   void send_ended(const session::Outcome& outcome);
   void refuse(std::string_view request, std::string_view reason);
 
-  Allowance allowance(protocol::Stream stream) override;
-  void on_taken(protocol::Stream stream, std::size_t bytes) override;
-  void on_stream_end(protocol::Stream stream) override;
-  void on_overflow() override;
-  void on_fed(std::size_t bytes) override;
-  void on_input_closed(int code) override;
-
-  struct Lane {  ///< one output stream
-    std::shared_ptr<Pump> pump;
-    session::Window window;
-    std::uint64_t sent = 0;
-  };
-  Lane& lane(protocol::Stream stream);
-  void for_each_pump(void (Pump::*method)());
+  void on_stream_end() override { feed(session::StreamEnded{}); }
+  void on_overflow() override { feed(session::OutputOverflowed{}); }
+  void on_leader_exit(const process::Reaped& reaped) override;
+  void on_look(Look look) override;
 
   Shared& shared_;
   protocol::Id id_;
@@ -114,31 +91,16 @@ class Live : public std::enable_shared_from_this<Live>, private PumpOwner, priva
   session::Actions pending_;
   bool acting_ = false;
 
-  cgroup::Group group_;
-  std::string parent_;  ///< the name of the group that it is in
-  std::optional<Descriptor> group_events_;
-  process::Child leader_;
+  Streams streams_;
+  std::shared_ptr<Enclosure> enclosure_;
   std::optional<Descriptor> exec_status_;
   std::optional<asio::steady_timer> timer_;
-  std::optional<asio::steady_timer> recheck_;
   std::uint64_t timer_generation_ = 0;
 
-  Lane out_;
-  Lane err_;
-  std::shared_ptr<Feeder> feeder_;
-  UniqueFd silent_stdin_;  ///< write end of an `open` stdin: held, never written
-  std::optional<std::uint64_t> max_output_;
   bool hold_started_;
   std::string program_;  ///< what a failure would be about, until it has started
   std::string cd_;
-  bool altered_ = false;  ///< the group: it could not be entered, or it was killed
-  bool announced_ = false;
-  bool draining_ = false;
-  bool abandoned_ = false;
-
   std::chrono::steady_clock::time_point started_at_;
-  std::optional<cgroup::CpuTime> cpu_;
-  rusage usage_ = {};
 };
 
 }  // namespace contained::engine

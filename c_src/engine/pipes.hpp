@@ -1,7 +1,9 @@
-// The standard streams of one command: our ends and the child's.
+// The descriptors of one command: our ends and the child's.
 #pragma once
 
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -9,14 +11,27 @@
 
 namespace contained::engine {
 
+/// Our write end of a pipe that the child reads; non-blocking.
+struct InputPipe {
+  int number = 0;  ///< of the descriptor in the child
+  UniqueFd fd;
+  bool feed = false;  ///< the VM will write to it; else it is held and silent
+};
+
+/// Our read end of a pipe that the child writes; non-blocking.
+struct OutputPipe {
+  protocol::Stream stream = protocol::Stream::kStdout;
+  UniqueFd fd;
+};
+
 struct Pipes {
-  UniqueFd in;        ///< write end of stdin, when it is a pipe; non-blocking
-  bool feed = false;  ///< the VM will write to it
-  UniqueFd out;       ///< read ends, when they are pipes; non-blocking
-  UniqueFd err;
+  std::vector<InputPipe> inputs;
+  std::vector<OutputPipe> outputs;
 
   std::array<int, 3> child = {0, 1, 2};  ///< what becomes 0, 1 and 2 in the child
-  std::array<UniqueFd, 3> held;          ///< the child's ends, to be closed after the fork
+  std::vector<std::pair<int, int>>
+      extras;                  ///< further ones: number in the child, and what becomes it
+  std::vector<UniqueFd> held;  ///< the child's ends, to be closed after the fork
 };
 
 /// Makes what |request| asks for. |null_fd| stands for /dev/null.

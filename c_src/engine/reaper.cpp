@@ -65,13 +65,13 @@ void Reaper::reap() {
   }
 }
 
-void Reaper::kill_strays(const cgroup::Tree& tree) const { kill_strays_of(::getpid(), tree); }
+void Reaper::kill_strays(const cgroup::Ground& ground) const { kill_strays_of(::getpid(), ground); }
 
 // The youngest first: the children of a killed process are nobody's until it is dead.
-void Reaper::kill_strays_of(pid_t parent, const cgroup::Tree& tree) const {
+void Reaper::kill_strays_of(pid_t parent, const cgroup::Ground& ground) const {
   for (const pid_t pid : children_of(parent)) {
-    if (watched_.contains(pid) || tree.contains(pid)) continue;
-    kill_strays_of(pid, tree);
+    if (watched_.contains(pid) || ground.contains(pid)) continue;
+    kill_strays_of(pid, ground);
     (void)process::signal_foreign(pid, SIGKILL, [parent](pid_t candidate) {
       const auto stat = read_proc_stat(candidate);
       return stat && stat->ppid == parent;

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "base/result.hpp"
-#include "cgroup/tree.hpp"
+#include "cgroup/ground.hpp"
 #include "engine/asio.hpp"
 #include "process/exit_status.hpp"
 
@@ -33,15 +33,15 @@ class Reaper {
   /// |on_exit| is called once, when |pid| has been reaped.
   void watch(pid_t pid, OnExit on_exit);
 
-  /// SIGKILLs the children that nobody watches and that are in none of |tree|'s groups: they have
+  /// SIGKILLs the children that nobody watches and that are in none of |ground|'s groups: they have
   /// left their group (a root payload can) and their parent has died. Their descendants go first.
-  void kill_strays(const cgroup::Tree& tree) const;
+  void kill_strays(const cgroup::Ground& ground) const;
 
  private:
   void wait();
   void read_signals();
   void reap();
-  void kill_strays_of(pid_t parent, const cgroup::Tree& tree) const;
+  void kill_strays_of(pid_t parent, const cgroup::Ground& ground) const;
 
   Descriptor signals_;
   std::function<void(int)> on_signal_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "process/identity.hpp"
 
 namespace contained::port {
 
@@ -18,18 +19,38 @@ struct Victim {
   bool operator==(const Victim&) const = default;
 };
 
+/// How the descendants of a command are kept together.
+enum class Containment : std::uint8_t {
+  kAuto,      ///< the best there is
+  kRequired,  ///< any but kBestEffort, or no command starts
+  kCgroup2,   ///< these, and no other
+  kHybrid,
+  kCgroup1,
+  kBestEffort
+};
+
 struct Arguments {
-  enum class Mode : std::uint8_t { kServe, kKill, kVersion };
+  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity };
   Mode mode = Mode::kServe;
+
+  // kServe
   std::string cgroup_base;
-  std::vector<Victim> victims;
+  Containment containment = Containment::kAuto;
+  bool take_over = false;  ///< move the base's own processes into a leaf
+
+  std::vector<Victim> victims;        ///< kKill
+  process::IdentityRequest identity;  ///< kIdentity
 };
 
 inline constexpr char kUsage[] =
-    "usage: contained_port [--cgroup-base DIR]    started by the Erlang VM, protocol on fds 3 and "
+    "usage: contained_port [--cgroup-base DIR] [--take-over]\n"
+    "                      [--containment auto|required|cgroup2|hybrid|cgroup1|best_effort]\n"
+    "                                            started by the Erlang VM, protocol on fds 3 and "
     "4\n"
     "       contained_port --kill PID:START...    SIGKILL to these, if the start times still "
     "match\n"
+    "       contained_port --identity [user=NAME|UID] [group=NAME|GID] [groups=A,B...]\n"
+    "                                            the ids to run a command with\n"
     "       contained_port --version\n";
 
 /// |arguments| without the program's name. EINVAL, the offending word as subject.

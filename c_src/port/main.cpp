@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "base/proc.hpp"
@@ -12,6 +13,7 @@
 #include "engine/guardian.hpp"
 #include "port/arguments.hpp"
 #include "process/child.hpp"
+#include "process/identity.hpp"
 
 namespace {
 
@@ -39,6 +41,19 @@ int kill_victims(const std::vector<contained::port::Victim>& victims) {
   return failures == 0 ? 0 : 1;
 }
 
+// On stdout, for the caller to read.
+int print_identity(const contained::process::IdentityRequest& request) {
+  std::string culprit;
+  const auto identity = contained::process::look_up(request, culprit);
+  if (identity) {
+    fmt::print("{}", contained::process::text_of(*identity));
+    return 0;
+  }
+  const auto& error = identity.error();
+  fmt::print("error {} {} {}\n", error.subject, contained::errno_name(error.code), culprit);
+  return 1;
+}
+
 int serve(const Arguments& arguments) {
   if (::fcntl(kFromVm, F_SETFD, FD_CLOEXEC) < 0 || ::fcntl(kToVm, F_SETFD, FD_CLOEXEC) < 0) {
     fmt::print(stderr, "contained_port: fds 3 and 4 are not open; the Erlang VM starts this\n{}",
@@ -64,6 +79,8 @@ int main(int argc, char** argv) {
   switch (arguments.value().mode) {
     case Arguments::Mode::kKill:
       return kill_victims(arguments.value().victims);
+    case Arguments::Mode::kIdentity:
+      return print_identity(arguments.value().identity);
     case Arguments::Mode::kVersion:
       fmt::print("contained_port {}\n", CONTAINED_VERSION);
       return 0;

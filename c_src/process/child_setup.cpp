@@ -7,41 +7,29 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <cstring>
 
-#include "base/linux.hpp"
+#include "process/close_fds.hpp"
+#include "process/status_word.hpp"
 
 namespace contained::process {
 namespace {
 
-// Where the child keeps its descriptors: 0 to 2 for the program, then two of ours.
-constexpr int kStatusFd = 3;
-constexpr int kProcsFd = 4;
-constexpr int kSlots = 5;
+// Where the child keeps its descriptors: 0 to 2 for the program, then the status pipe, then what is
+// to become its further ones.
+constexpr int kFirstExtra = kStatusFd + 1;
 
-constexpr int kExecFailed = 127;
 constexpr int kBusyRetries = 3;
 constexpr timespec kBusyPause = {0, 10'000'000};
 
-[[noreturn]] void fail(int status_fd, Stage stage) noexcept {
-  const auto word = encode_status(stage, errno);
-  [[maybe_unused]] const auto written = ::write(status_fd, word.data(), word.size());
-  ::_exit(kExecFailed);
-}
-
-void require(bool good, Stage stage) noexcept {
-  if (!good) fail(kStatusFd, stage);
-}
-
-using Sources = std::array<int, kSlots>;
+using Sources = std::array<int, kFirstExtra + kMostExtras>;
 
 // A source that stands in another one's slot would be overwritten: out of the way with it.
-int moved_out_of_the_slots(int source, std::size_t slot, int status_fd) noexcept {
-  if (source >= kSlots || source == static_cast<int>(slot)) return source;
-  const int moved = ::fcntl(source, F_DUPFD_CLOEXEC, kSlots);
-  if (moved < 0) fail(status_fd, Stage::kStdio);
+int moved_out_of_the_slots(int source, int slot, int slots, int status_fd) noexcept {
+  if (source >= slots || source == slot) return source;
+  const int moved = ::fcntl(source, F_DUPFD_CLOEXEC, slots);
+  if (moved < 0) fail(Stage::kStdio, kNoDetail, status_fd);
   return moved;
 }
 
@@ -49,87 +37,66 @@ void put(int source, int slot) noexcept {
   const bool ours = slot > STDERR_FILENO;
   const int done = source == slot ? ::fcntl(slot, F_SETFD, ours ? FD_CLOEXEC : 0)
                                   : ::dup3(source, slot, ours ? O_CLOEXEC : 0);
-  if (done < 0) fail(slot == kStatusFd ? source : kStatusFd, Stage::kStdio);
+  if (done < 0) fail(Stage::kStdio, kNoDetail, slot == kStatusFd ? source : kStatusFd);
 }
 
-// The status pipe goes first, so that it can tell of all that follows.
-void place_descriptors(const ChildPlan& plan) noexcept {
-  const bool attach = plan.procs_fd >= 0;
-  Sources sources = {plan.stdio[0], plan.stdio[1], plan.stdio[2], plan.status_fd, plan.procs_fd};
-  const std::size_t count = attach ? kSlots : kSlots - 1;
-  for (std::size_t slot = 0; slot < count; ++slot) {
-    sources[slot] = moved_out_of_the_slots(sources[slot], slot, plan.status_fd);
+// The status pipe goes first, so that it can tell of all that follows. Returns how many slots are
+// in use.
+int place_descriptors(const ChildPlan& plan) noexcept {
+  const int slots = kFirstExtra + static_cast<int>(plan.extra_count);
+  Sources sources = {plan.stdio[0], plan.stdio[1], plan.stdio[2], plan.status_fd};
+  for (std::size_t i = 0; i < plan.extra_count; ++i) {
+    sources[kFirstExtra + i] = plan.extras[i].second;
+  }
+  for (int slot = 0; slot < slots; ++slot) {
+    auto& source = sources[static_cast<std::size_t>(slot)];
+    source = moved_out_of_the_slots(source, slot, slots, plan.status_fd);
   }
   put(sources[kStatusFd], kStatusFd);
-  for (int slot = 0; slot <= STDERR_FILENO; ++slot) {
-    put(sources[static_cast<std::size_t>(slot)], slot);
+  for (int slot = 0; slot < slots; ++slot) {
+    if (slot != kStatusFd) put(sources[static_cast<std::size_t>(slot)], slot);
   }
-  if (attach) put(sources[kProcsFd], kProcsFd);
+  return slots;
 }
 
-// The number in a name of /proc/self/fd; -1 for "." and "..".
-int descriptor_named(const char* name) noexcept {
-  int number = 0;
-  for (; *name != '\0'; ++name) {
-    if (*name < '0' || *name > '9') return -1;
-    number = number * 10 + (*name - '0');
+// The last step before the exec: the program's further descriptors take the place of ours. Returns
+// where the status pipe is from then on.
+int place_extras(const ChildPlan& plan) noexcept {
+  if (plan.extra_count == 0) return kStatusFd;
+  const int count = static_cast<int>(plan.extra_count);
+  int above = kFirstExtra + count;
+  for (int i = 0; i < count; ++i) above = std::max(above, plan.extras[i].first + 1);
+  const int status_fd = ::fcntl(kStatusFd, F_DUPFD_CLOEXEC, above);
+  if (status_fd < 0) fail(Stage::kStdio);
+  for (int i = 0; i < count; ++i) {
+    if (::fcntl(kFirstExtra + i, F_DUPFD_CLOEXEC, above + 1 + i) != above + 1 + i) {
+      fail(Stage::kStdio, kNoDetail, status_fd);
+    }
   }
-  return number;
-}
-
-// struct linux_dirent64 of getdents64(2), which the C libraries do not agree to show.
-constexpr long kRecordLength = 16;
-constexpr long kRecordName = 19;
-
-void close_listed(const char* entries, long length, int first, int directory) noexcept {
-  for (long at = 0; at < length;) {
-    unsigned short record = 0;
-    std::memcpy(&record, entries + at + kRecordLength, sizeof record);
-    const int fd = descriptor_named(entries + at + kRecordName);
-    if (fd >= first && fd != directory) ::close(fd);
-    at += record;
+  for (int i = 0; i < count; ++i) {
+    if (::dup2(above + 1 + i, plan.extras[i].first) < 0) fail(Stage::kStdio, kNoDetail, status_fd);
   }
-}
-
-// procfs goes on after the last number it gave, so closing during the listing skips none.
-bool close_by_listing(int first) noexcept {
-  ::close(first);  // makes room for the directory where the table is full
-  const int directory = ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return false;
-  char entries[4096];
-  long length = 0;
-  while ((length = ::syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
-    close_listed(entries, length, first, directory);
-  }
-  ::close(directory);
-  return length == 0;
-}
-
-void close_one_by_one(int first) noexcept {
-  rlimit limit = {};
-  require(::getrlimit(RLIMIT_NOFILE, &limit) == 0, Stage::kStdio);
-  const auto end = limit.rlim_cur < INT_MAX ? static_cast<int>(limit.rlim_cur) : INT_MAX;
-  for (int fd = first; fd < end; ++fd) ::close(fd);
+  return status_fd;
 }
 
 // Closed now and not by the exec: a child stuck before its exec (a dead file server) would hold the
 // ends of everybody's pipes meanwhile.
 void close_foreign(int first, bool close_range_refused) noexcept {
-  if (!close_range_refused && ::syscall(SYS_close_range, first, UINT_MAX, 0) == 0) return;
-  if (!close_by_listing(first)) close_one_by_one(first);
+  require(close_from(first, close_range_refused), Stage::kStdio);
 }
 
-void attach(int procs_fd) noexcept {
-  if (procs_fd < 0) return;
-  require(::write(kProcsFd, "0", 1) == 1, Stage::kCgroup);
-  ::close(kProcsFd);
+// Before anything else: what the child does from here on is charged to its groups.
+void attach(const ChildPlan& plan) noexcept {
+  for (std::size_t i = 0; i < plan.attach_count; ++i) {
+    if (::write(plan.attach_fds[i], "0", 1) != 1) fail(Stage::kCgroup, kNoDetail, plan.status_fd);
+  }
 }
 
 // The signal is sent when the parent's thread ends, so a parent that is gone already never sends
 // it.
 void die_with(pid_t parent) noexcept {
   require(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, Stage::kSignal);
-  if (::getppid() != parent) ::_exit(kExecFailed);
+  if (::getppid() != parent) ::_exit(kSetupFailed);
 }
 
 // Ignored signals stay ignored over an exec; ERTS leaves us SIGPIPE and SIGFPE so.
@@ -162,6 +129,7 @@ void try_execute(const char* program, const ChildPlan& plan) noexcept {
 }
 
 [[noreturn]] void execute(const ChildPlan& plan) noexcept {
+  const int status_fd = place_extras(plan);
   if (plan.candidates == nullptr) try_execute(plan.program, plan);
   for (char* const* candidate = plan.candidates; candidate != nullptr && *candidate != nullptr;
        ++candidate) {
@@ -173,37 +141,23 @@ void try_execute(const char* program, const ChildPlan& plan) noexcept {
     errno = found ? code : ENOENT;
     if (found) break;
   }
-  fail(kStatusFd, Stage::kExec);
+  fail(Stage::kExec, kNoDetail, status_fd);
 }
 
 }  // namespace
 
 void run_child(const ChildPlan& plan) noexcept {
-  place_descriptors(plan);
-  close_foreign(plan.procs_fd >= 0 ? kSlots : kProcsFd, plan.close_range_refused);
-  attach(plan.procs_fd);
+  attach(plan);
+  close_foreign(place_descriptors(plan), plan.close_range_refused);
   if (plan.open_files != nullptr) {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }
+  if (plan.credentials.who != nullptr) become(plan.credentials);
   require(::setsid() >= 0, Stage::kSession);
-  die_with(plan.parent);
+  die_with(plan.parent);  // a change of ids or capabilities would have cleared it
   reset_signals(plan.reset_signals);
   if (plan.cd != nullptr) require(::chdir(plan.cd) == 0, Stage::kChdir);
   execute(plan);
-}
-
-StatusWord encode_status(Stage stage, int code) noexcept {
-  StatusWord word;
-  const auto errno_value = static_cast<std::int32_t>(code);
-  word[0] = static_cast<char>(stage);
-  std::memcpy(word.data() + 1, &errno_value, sizeof errno_value);
-  return word;
-}
-
-Error decode_status(const StatusWord& word) {
-  std::int32_t code = 0;
-  std::memcpy(&code, word.data() + 1, sizeof code);
-  return Error{code, static_cast<Stage>(word[0]), {}};
 }
 
 }  // namespace contained::process

@@ -11,8 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
-#include "base/error.hpp"
+#include "process/child_credentials.hpp"
+#include "process/spawn_spec.hpp"
 
 namespace contained::process {
 
@@ -20,6 +22,9 @@ namespace contained::process {
 using SignalBits = std::uint64_t;
 inline constexpr SignalBits kAllSignals = ~SignalBits{0};
 inline constexpr int kLastSignal = 64;
+
+/// One per hierarchy, and the v2 group of its own.
+inline constexpr std::size_t kMostGroups = kMostAttachments + 1;
 
 /// What the child needs. Points into the parent's memory, of which the child has its own copy.
 struct ChildPlan {
@@ -29,10 +34,14 @@ struct ChildPlan {
   char* const* envp = nullptr;
   const char* cd = nullptr;              ///< null: stay
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
-  int status_fd = -1;                    ///< write end of the status pipe
-  int procs_fd = -1;                     ///< cgroup.procs to attach by; -1: already there
-  pid_t parent = 0;                      ///< who must still be our parent
-  const rlimit* open_files = nullptr;    ///< null: inherited
+  const std::pair<int, int>* extras = nullptr;  ///< further ones, see SpawnSpec
+  std::size_t extra_count = 0;
+  int status_fd = -1;                            ///< write end of the status pipe
+  std::array<int, kMostGroups> attach_fds = {};  ///< cgroup.procs of the groups to enter
+  std::size_t attach_count = 0;
+  pid_t parent = 0;                    ///< who must still be our parent
+  const rlimit* open_files = nullptr;  ///< null: inherited
+  CredentialsPlan credentials;
 
   /// Signals whose disposition is set to the default. After CLONE_CLEAR_SIGHAND only those that the
   /// parent ignores are left to reset, see clone(2).
@@ -46,10 +55,5 @@ static_assert(std::is_trivially_copyable_v<ChildPlan>);
 /// Becomes the program, or writes one status word and exits with 127. REQUIRES: called in a freshly
 /// forked child with all signals blocked.
 [[noreturn]] void run_child(const ChildPlan& plan) noexcept;
-
-/// What goes over the status pipe in one write: the stage, then errno in host order.
-using StatusWord = std::array<char, sizeof(std::uint8_t) + sizeof(std::int32_t)>;
-StatusWord encode_status(Stage stage, int code) noexcept;
-Error decode_status(const StatusWord& word);
 
 }  // namespace contained::process

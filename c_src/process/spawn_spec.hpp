@@ -4,11 +4,19 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "process/credentials.hpp"
+
 namespace contained::process {
+
+/// More v1 hierarchies than there are controllers.
+inline constexpr std::size_t kMostAttachments = 16;
+inline constexpr std::size_t kMostExtras = 61;
 
 struct SpawnSpec {
   std::string program;            ///< a path with a slash; execve(2) is given it as it is
@@ -24,10 +32,21 @@ struct SpawnSpec {
   /// Descriptors that become 0, 1 and 2 in the child; not owned. The same one may stand twice.
   std::array<int, 3> stdio = {0, 1, 2};
 
+  /// Further descriptors, from 3 on: the number in the child, each once, and what becomes it; not
+  /// owned. At most kMostExtras.
+  std::vector<std::pair<int, int>> extra_fds;
+
   /// Directory of the v2 control group to start in; not owned. -1: stay in ours.
   int cgroup_fd = -1;
 
-  /// Given back to the child; the worker raises its own. None: inherited.
+  /// cgroup.procs of v1 groups, open for writing, which the child enters before anything else; not
+  /// owned, at most kMostAttachments.
+  std::vector<int> attach_fds;
+
+  /// As whom it runs.
+  Credentials who;
+
+  /// Given back to the child before |who|; the worker raises its own. None: inherited.
   std::optional<rlimit> open_files;
 };
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
-#include <cctype>
 #include <limits>
 
+#include "protocol/decode_spec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/readers.hpp"
 #include "protocol/term.hpp"
 
 namespace contained::protocol {
@@ -20,179 +20,20 @@ constexpr std::string_view kBadSpec = "bad_spec";
 
 Request refuse(std::string_view reason) { return Unusable{0, {}, reason}; }
 
-// The row of |table| called |name|, or nullptr.
-template <class Table>
-const typename Table::value_type* find(const Table& table, std::string_view name) {
-  const auto* row =
-      std::find_if(table.begin(), table.end(), [&](const auto& each) { return each.name == name; });
-  return row == table.end() ? nullptr : row;
-}
+// ---- Values
 
-// ---- Values: each reader takes one, and is false when it is not what it should be
-
-template <class T>
-struct Named {
-  std::string_view name;
-  T value;
-};
-
-constexpr std::array kBooleans = {Named<bool>{"true", true}, Named<bool>{"false", false}};
 constexpr std::array kStreams = {Named<Stream>{"stdout", Stream::kStdout},
                                  Named<Stream>{"stderr", Stream::kStderr}};
 constexpr std::array kTargets = {Named<Target>{"all", Target::kAll},
                                  Named<Target>{"leader", Target::kLeader}};
-constexpr std::array kLingers = {Named<Linger>{"wait", Linger::kWait},
-                                 Named<Linger>{"kill", Linger::kKill},
-                                 Named<Linger>{"leave", Linger::kLeave}};
-constexpr std::array kStdins = {
-    Named<Stdin>{"open", Stdin::kOpen}, Named<Stdin>{"null", Stdin::kNull},
-    Named<Stdin>{"inherit", Stdin::kInherit}, Named<Stdin>{"pipe", Stdin::kPipe}};
-constexpr std::array kStdouts = {Named<Output>{"pipe", Output::kPipe},
-                                 Named<Output>{"null", Output::kNull},
-                                 Named<Output>{"inherit", Output::kInherit}};
-constexpr std::array kStderrs = {
-    Named<Output>{"inherit", Output::kInherit}, Named<Output>{"stdout", Output::kStdout},
-    Named<Output>{"null", Output::kNull}, Named<Output>{"pipe", Output::kPipe}};
 
-template <class Table, class T>
-bool read_choice(TermReader& in, const Table& table, T& out) {
-  const auto name = in.atom();
-  const auto* row = name ? find(table, *name) : nullptr;
-  if (row != nullptr) out = row->value;
-  return row != nullptr;
+// stdout and stderr by name, further ones by number.
+bool read_stream(TermReader& in, Stream& out) {
+  if (!in.at_integer()) return read_choice(in, kStreams, out);
+  return read_number(in, kFirstFd, kLastFd, out);
 }
 
-template <class T>
-bool read_number(TermReader& in, std::uint64_t low, std::uint64_t high, T& out) {
-  const auto value = in.integer();
-  if (!value || *value < 0) return false;
-  const auto number = static_cast<std::uint64_t>(*value);
-  if (number < low || number > high) return false;
-  out = static_cast<T>(number);
-  return true;
-}
-
-// Text for the kernel, which ends it at a NUL.
-bool read_text(TermReader& in, std::string& out) {
-  const auto text = in.binary();
-  if (!text || text->find('\0') != std::string_view::npos) return false;
-  out = *text;
-  return true;
-}
-
-template <class Element>
-bool read_list(TermReader& in, Element element) {
-  const auto count = in.list();
-  if (!count) return false;
-  for (std::size_t i = 0; i < *count; ++i) {
-    if (!element()) return false;
-  }
-  return in.end_list(*count);
-}
-
-bool read_ladder(TermReader& in, Ladder& out) {
-  out.clear();
-  return read_list(in, [&] {
-    Rung rung;
-    if (out.size() == kMaxRungs || in.tuple() != 2U) return false;
-    if (!read_number(in, 1, kMaxSignal, rung.signal)) return false;
-    if (!read_number(in, 0, kMaxGraceMs, rung.grace_ms)) return false;
-    out.push_back(rung);
-    return true;
-  });
-}
-
-// ---- Spec
-
-// Only absolute directories: a relative one would be meant from the VM's, not the command's.
-bool read_path(TermReader& in, Start& start) {
-  if (!read_text(in, start.path.emplace()) || !start.path->starts_with('/')) return false;
-  for (auto at = start.path->find(':'); at != std::string::npos; at = start.path->find(':', at)) {
-    if (++at == start.path->size() || (*start.path)[at] != '/') return false;
-  }
-  return true;
-}
-
-bool names_a_program(const Start& start) {
-  const bool has_slash = start.program.find('/') != std::string::npos;
-  return !start.program.empty() && has_slash != start.path.has_value();
-}
-
-bool read_args(TermReader& in, Start& start) {
-  return read_list(in, [&] { return read_text(in, start.args.emplace_back()); }) &&
-         !start.args.empty();
-}
-
-bool read_env_value(TermReader& in, std::optional<std::string>& out) {
-  if (const auto name = in.atom()) return *name == "nil";
-  return read_text(in, out.emplace());
-}
-
-bool read_env(TermReader& in, Start& start) {
-  return read_list(in, [&] {
-    auto& [name, value] = start.env.emplace_back();
-    return in.tuple() == 2U && read_text(in, name) && !name.empty() &&
-           name.find('=') == std::string::npos && read_env_value(in, value);
-  });
-}
-
-bool read_group(TermReader& in, Start& start) {
-  static constexpr auto kAllowed = [](unsigned char c) {
-    return c < 0x80 && (std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-');
-  };
-  const auto name = in.binary();
-  if (!name || name->empty() || name->size() > 64 || name->front() == '.') return false;
-  start.group = *name;
-  return std::all_of(name->begin(), name->end(), kAllowed);
-}
-
-bool read_timeout(TermReader& in, Start& start) {
-  return read_number(in, 0, kMaxTimeoutMs, start.timeout_ms.emplace());
-}
-
-bool read_max_output(TermReader& in, Start& start) {
-  return read_number(in, 0, std::numeric_limits<std::int64_t>::max(), start.max_output.emplace());
-}
-
-struct Key {
-  std::string_view name;
-  bool (*read)(TermReader&, Start&);
-};
-
-// As in README.md, "Spec".
-constexpr std::array kKeys = {
-    Key{"program", [](auto& in, auto& to) { return read_text(in, to.program); }},
-    Key{"path", read_path},
-    Key{"args", read_args},
-    Key{"env", read_env},
-    Key{"clear_env", [](auto& in, auto& to) { return read_choice(in, kBooleans, to.clear_env); }},
-    Key{"cd", [](auto& in, auto& to) { return read_text(in, to.cd.emplace()); }},
-    Key{"stdin", [](auto& in, auto& to) { return read_choice(in, kStdins, to.in); }},
-    Key{"stdout", [](auto& in, auto& to) { return read_choice(in, kStdouts, to.out); }},
-    Key{"stderr", [](auto& in, auto& to) { return read_choice(in, kStderrs, to.err); }},
-    Key{"window", [](auto& in, auto& to) { return read_number(in, 1, kMaxWindow, to.window); }},
-    Key{"timeout", read_timeout},
-    Key{"max_output", read_max_output},
-    Key{"stop", [](auto& in, auto& to) { return read_ladder(in, to.stop); }},
-    Key{"signal_to", [](auto& in, auto& to) { return read_choice(in, kTargets, to.signal_to); }},
-    Key{"linger", [](auto& in, auto& to) { return read_choice(in, kLingers, to.linger); }},
-    Key{"hold_started",
-        [](auto& in, auto& to) { return read_choice(in, kBooleans, to.hold_started); }},
-    Key{"group", read_group}};
-
-bool read_spec(TermReader& in, std::size_t pairs, Start& start) {
-  std::bitset<kKeys.size()> seen;
-  for (std::size_t i = 0; i < pairs; ++i) {
-    const auto name = in.atom();
-    const auto* key = name ? find(kKeys, *name) : nullptr;
-    if (key == nullptr) return false;
-    const auto index = static_cast<std::size_t>(key - kKeys.data());
-    if (seen.test(index) || !key->read(in, start)) return false;
-    seen.set(index);
-  }
-  // The two keys without a default; what was read for them is not empty.
-  return names_a_program(start) && !start.args.empty();
-}
+bool read_fd(TermReader& in, int& out) { return read_number(in, kFirstFd, kLastFd, out); }
 
 // ---- Requests
 
@@ -214,12 +55,26 @@ Request read_input(TermReader& in, Id id) {
   return data ? Request(Input{id, *data}) : refuse(kBadRequest);
 }
 
+Request read_input_to(TermReader& in, Id id) {
+  Input input{.id = id, .data = {}};
+  if (!read_fd(in, input.fd)) return refuse(kBadRequest);
+  const auto data = in.binary();
+  if (!data) return refuse(kBadRequest);
+  input.data = *data;
+  return input;
+}
+
 Request read_close_input(TermReader&, Id id) { return CloseInput{id}; }
+
+Request read_close_input_of(TermReader& in, Id id) {
+  CloseInput close{.id = id};
+  return read_fd(in, close.fd) ? Request(close) : refuse(kBadRequest);
+}
 
 Request read_credit(TermReader& in, Id id) {
   Credit credit;
   credit.id = id;
-  if (!read_choice(in, kStreams, credit.stream) || !in.at_integer()) return refuse(kBadRequest);
+  if (!read_stream(in, credit.stream) || !in.at_integer()) return refuse(kBadRequest);
   return read_number(in, 0, kMaxCredit, credit.bytes) ? Request(credit) : refuse("bad_credit");
 }
 
@@ -246,6 +101,60 @@ Request read_ping(TermReader& in, Id) {
 
 Request read_shutdown(TermReader&, Id) { return Shutdown{}; }
 
+// ---- Control
+
+constexpr std::array kPlainOps = {Named<Control::Op>{"path", Control::Op::kPath},
+                                  Named<Control::Op>{"stats", Control::Op::kStats},
+                                  Named<Control::Op>{"processes", Control::Op::kProcesses},
+                                  Named<Control::Op>{"limits", Control::Op::kLimits},
+                                  Named<Control::Op>{"freeze", Control::Op::kFreeze},
+                                  Named<Control::Op>{"thaw", Control::Op::kThaw},
+                                  Named<Control::Op>{"kill", Control::Op::kKill}};
+
+struct OpWithArguments {
+  std::string_view name;
+  std::size_t arity;
+  Control::Op op;
+  bool (*read)(TermReader&, Control&);
+};
+
+constexpr std::array kOpsWithArguments = {
+    OpWithArguments{"set_limits", 2, Control::Op::kSetLimits,
+                    [](auto& in, auto& to) { return read_limits(in, to.limits); }},
+    OpWithArguments{"migrate", 2, Control::Op::kMigrate,
+                    [](auto& in, auto& to) {
+                      return read_number(in, 1, std::numeric_limits<std::int32_t>::max(), to.pid);
+                    }},
+    OpWithArguments{"get", 2, Control::Op::kGet,
+                    [](auto& in, auto& to) { return read_text(in, to.file); }},
+    OpWithArguments{"set", 3, Control::Op::kSet, [](auto& in, auto& to) {
+                      return read_text(in, to.file) && read_text(in, to.value);
+                    }}};
+
+bool read_op(TermReader& in, Control& control) {
+  const auto arity = in.tuple();
+  if (!arity) return read_choice(in, kPlainOps, control.op);
+  const auto name = in.atom();
+  const auto* op = name ? find(kOpsWithArguments, *name) : nullptr;
+  if (op == nullptr || op->arity != *arity) return false;
+  control.op = op->op;
+  return op->read(in, control);
+}
+
+Request read_control(TermReader& in, Id id) {
+  Control control;
+  control.id = id;
+  const bool good = read_number(in, 0, kMaxId, control.ref) && read_op(in, control);
+  return good ? Request(std::move(control)) : refuse(kBadRequest);
+}
+
+Request read_sweep(TermReader& in, Id) {
+  Control control;
+  control.op = Control::Op::kSweep;
+  return read_number(in, 0, kMaxId, control.ref) ? Request(std::move(control))
+                                                 : refuse(kBadRequest);
+}
+
 struct Command {
   std::string_view name;
   std::size_t arity;  // of the tuple, the name counted
@@ -254,12 +163,27 @@ struct Command {
 };
 
 // As in README.md, "Requests"; the frequent ones first.
-constexpr std::array kCommands = {
-    Command{"credit", 4, true, read_credit},     Command{"start", 3, true, read_start},
-    Command{"input", 3, true, read_input},       Command{"close_input", 2, true, read_close_input},
-    Command{"signal", 4, true, read_signal},     Command{"stop", 3, true, read_stop},
-    Command{"ping", 2, false, read_ping},        Command{"hello", 2, false, read_hello},
-    Command{"shutdown", 1, false, read_shutdown}};
+constexpr std::array kCommands = {Command{"credit", 4, true, read_credit},
+                                  Command{"start", 3, true, read_start},
+                                  Command{"input", 3, true, read_input},
+                                  Command{"input", 4, true, read_input_to},
+                                  Command{"close_input", 2, true, read_close_input},
+                                  Command{"close_input", 3, true, read_close_input_of},
+                                  Command{"signal", 4, true, read_signal},
+                                  Command{"stop", 3, true, read_stop},
+                                  Command{"control", 4, true, read_control},
+                                  Command{"sweep", 2, false, read_sweep},
+                                  Command{"ping", 2, false, read_ping},
+                                  Command{"hello", 2, false, read_hello},
+                                  Command{"shutdown", 1, false, read_shutdown}};
+
+// The command of that name and arity; without one, one of that name.
+const Command* find_command(std::string_view name, std::size_t arity) {
+  const auto* exact = std::find_if(kCommands.begin(), kCommands.end(), [&](const auto& each) {
+    return each.name == name && each.arity == arity;
+  });
+  return exact == kCommands.end() ? find(kCommands, name) : exact;
+}
 
 // The id, or 0 and why there is none.
 struct IdField {
@@ -284,7 +208,7 @@ Request read_with_id(TermReader& in, const Command* command) {
 
 // An unknown request, or one of another shape, is refused with the id that stands where ids stand.
 Request read_command(TermReader& in, std::string_view name, std::size_t arity) {
-  const auto* command = find(kCommands, name);
+  const auto* command = find_command(name, arity);
   const bool known = command != nullptr && command->arity == arity;
   if (known && !command->has_id) return command->read(in, 0);
   if (arity < 2 || (command != nullptr && !command->has_id)) return refuse(kBadRequest);

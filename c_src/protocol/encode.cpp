@@ -1,5 +1,8 @@
 // The writing half of codec.hpp.
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <type_traits>
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
@@ -10,14 +13,26 @@ namespace {
 
 using namespace std::string_view_literals;
 
-std::string_view name(Stream stream) { return stream == Stream::kStdout ? "stdout" : "stderr"; }
+void write(TermWriter& out, Stream stream) {
+  const auto number = static_cast<int>(stream);
+  if (number >= kFirstFd)
+    out.integer(number);
+  else
+    out.atom(stream == Stream::kStdout ? "stdout" : "stderr");
+}
+
+void write(TermWriter& out, const std::vector<std::string>& names) {
+  out.list(names.size());
+  for (const auto& name : names) out.binary(name);
+  out.end_list(names.size());
+}
 
 void write(TermWriter& out, const ProcessId& process) {
   out.tuple(2).integer(process.pid).count(process.start_time);
 }
 
 void write(TermWriter& out, const HelloBack& event) {
-  out.tuple(3).atom("hello").integer(kVersion).map(6);
+  out.tuple(3).atom("hello").integer(kVersion).map(7);
   out.atom("version").binary(event.version);
   write(out.atom("guardian"), event.guardian);
   write(out.atom("worker"), event.worker);
@@ -26,6 +41,7 @@ void write(TermWriter& out, const HelloBack& event) {
   out.atom("refused").list(event.refused.size());
   for (const auto& call : event.refused) out.atom(call);
   out.end_list(event.refused.size());
+  write(out.atom("limits"), event.limits);
 }
 
 void write(TermWriter& out, const Started& event) {
@@ -38,20 +54,26 @@ void write(TermWriter& out, const Failed& event) {
 }
 
 void write(TermWriter& out, const Closed& event) {
-  out.tuple(3).atom("closed").count(event.id).atom(name(event.stream));
+  write(out.tuple(3).atom("closed").count(event.id), event.stream);
 }
 
 void write(TermWriter& out, const InputCredit& event) {
-  out.tuple(3).atom("input_credit").count(event.id).count(event.bytes);
+  out.tuple(event.fd == 0 ? 3 : 4).atom("input_credit").count(event.id);
+  if (event.fd != 0) out.integer(event.fd);
+  out.count(event.bytes);
 }
 
 void write(TermWriter& out, const InputClosed& event) {
-  out.tuple(3).atom("input_closed").count(event.id).atom(event.error);
+  out.tuple(event.fd == 0 ? 3 : 4).atom("input_closed").count(event.id);
+  if (event.fd != 0) out.integer(event.fd);
+  out.atom(event.error);
 }
 
 void write(TermWriter& out, const Signaled& event) {
   out.tuple(3).atom("signaled").count(event.id).atom(event.error.empty() ? "ok" : event.error);
 }
+
+void write(TermWriter& out, const Stuck& event) { out.tuple(2).atom("stuck").count(event.id); }
 
 void write_status(TermWriter& out, const Ended& event) {
   if (event.exited) {
@@ -61,8 +83,32 @@ void write_status(TermWriter& out, const Ended& event) {
   }
 }
 
+// Only what is known.
+struct Counted {
+  std::string_view name;
+  const std::optional<std::uint64_t> Ended::*value;
+};
+constexpr std::array kCounted = {
+    Counted{"memory_peak", &Ended::memory_peak}, Counted{"oom_kills", &Ended::oom_kills},
+    Counted{"io_read", &Ended::io_read}, Counted{"io_written", &Ended::io_written},
+    Counted{"pids_peak", &Ended::pids_peak}};
+
+void write_counted(TermWriter& out, const Ended& event) {
+  for (const auto& [name, value] : kCounted) {
+    if (event.*value) out.atom(name).count(*(event.*value));
+  }
+  if (!event.not_applied.empty()) write(out.atom("not_applied"), event.not_applied);
+}
+
+std::size_t counted(const Ended& event) {
+  const auto known = std::count_if(kCounted.begin(), kCounted.end(), [&](const auto& each) {
+    return (event.*each.value).has_value();
+  });
+  return static_cast<std::size_t>(known) + (event.not_applied.empty() ? 0 : 1);
+}
+
 void write(TermWriter& out, const Ended& event) {
-  out.tuple(3).atom("ended").count(event.id).map(10);
+  out.tuple(3).atom("ended").count(event.id).map(10 + counted(event));
   write_status(out.atom("status"), event);
   out.atom("reason").atom(event.reason);
   out.atom("left_behind").count(event.left_behind);
@@ -73,6 +119,52 @@ void write(TermWriter& out, const Ended& event) {
   out.atom("max_rss_kb").count(event.max_rss_kb);
   out.atom("stdout_bytes").count(event.stdout_bytes);
   out.atom("stderr_bytes").count(event.stderr_bytes);
+  write_counted(out, event);
+}
+
+// ---- Answers
+
+void write(TermWriter& out, std::monostate) { out.atom("nil"); }
+void write(TermWriter& out, const std::string& text) { out.binary(text); }
+void write(TermWriter& out, std::uint64_t number) { out.count(number); }
+
+void write(TermWriter& out, const Counters& counters) {
+  out.list(counters.size());
+  for (const auto& [name, value] : counters) out.tuple(2).binary(name).count(value);
+  out.end_list(counters.size());
+}
+
+void write(TermWriter& out, const std::vector<Limit>& limits) {
+  out.list(limits.size());
+  for (const auto& [key, value] : limits) out.tuple(2).binary(key).binary(value);
+  out.end_list(limits.size());
+}
+
+void write(TermWriter& out, const ProcessRow& row) {
+  out.map(6).atom("pid").integer(row.pid).atom("ppid").integer(row.ppid);
+  out.atom("start_time").count(row.start_time);
+  out.atom("state").binary({&row.state, 1});
+  out.atom("name").binary(row.name).atom("command").binary(row.command);
+}
+
+void write(TermWriter& out, const std::vector<ProcessRow>& rows) {
+  out.list(rows.size());
+  for (const auto& row : rows) write(out, row);
+  out.end_list(rows.size());
+}
+
+void write(TermWriter& out, const Answer& event) {
+  out.tuple(4).atom("answer").count(event.id).count(event.ref);
+  if (const auto* error = std::get_if<ControlError>(&event.what)) {
+    out.tuple(4).atom("error").atom(error->stage).atom(error->error).binary(error->subject);
+    return;
+  }
+  out.tuple(2).atom("ok");
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, ControlError>) write(out, what);
+      },
+      event.what);
 }
 
 void write(TermWriter& out, const Refused& event) {

@@ -19,8 +19,10 @@ inline constexpr Id kMaxId = 0x7fffffff;
 inline constexpr std::uint64_t kInputWindow = 256U * 1024;
 inline constexpr std::uint64_t kDefaultWindow = 1U << 20;
 inline constexpr std::uint64_t kMaxWindow = 1U << 30;
+inline constexpr int kFirstFd = 3;
+inline constexpr int kLastFd = 63;
 
-/// The number is the descriptor in the command.
+/// An output stream; the number is the descriptor in the command, also one of `fds`.
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
 enum class Target : std::uint8_t { kAll, kLeader };
 enum class Linger : std::uint8_t { kWait, kKill, kLeave };
@@ -36,6 +38,71 @@ using Ladder = std::vector<Rung>;
 
 /// One change to the environment; no value removes the variable.
 using EnvChange = std::pair<std::string, std::optional<std::string>>;
+
+/// A descriptor beyond 0, 1 and 2.
+struct Fd {
+  enum class Kind : std::uint8_t { kOutput, kInput, kNull, kStdout, kStderr };
+  int number = kFirstFd;
+  Kind kind = Kind::kNull;
+  bool operator==(const Fd&) const = default;
+};
+
+/// Of setrlimit(2); no value is RLIM_INFINITY.
+struct Rlimit {
+  std::string name;  ///< "nofile"
+  std::optional<std::uint64_t> soft;
+  std::optional<std::uint64_t> hard;
+  bool operator==(const Rlimit&) const = default;
+};
+
+/// Names as in capabilities(7), in lower case.
+struct Capabilities {
+  bool drop_all = false;
+  std::vector<std::string> drop;
+  std::optional<std::vector<std::string>> keep;
+  std::vector<std::string> ambient;
+  bool operator==(const Capabilities&) const = default;
+};
+
+/// As whom and with which attributes a command runs; what is not given stays as it is.
+struct Identity {
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::optional<std::vector<std::uint32_t>> groups;
+  std::optional<std::uint32_t> umask;
+  std::optional<int> nice;
+  std::optional<int> oom_score_adj;
+  std::vector<Rlimit> rlimits;
+  bool no_new_privs = false;
+  std::optional<Capabilities> capabilities;
+};
+
+/// "memory" and "64M": see the table in README.md.
+struct Limit {
+  std::string key;
+  std::string value;
+  bool operator==(const Limit&) const = default;
+};
+
+/// A file of a controller, written as it is.
+struct Setting {
+  std::string controller;
+  std::string file;
+  std::string value;
+  bool operator==(const Setting&) const = default;
+};
+
+/// The control group of a command.
+struct Placement {
+  std::string group = "default";    ///< its parent: one to four names joined by '/'
+  std::optional<std::string> name;  ///< none: a number
+  std::vector<Limit> limits;
+  std::vector<Limit> group_limits;  ///< for the parent
+  std::vector<Setting> settings;
+  bool ignore_unsupported = false;
+  bool keep = false;      ///< until the launcher ends
+  bool delegate = false;  ///< to the command's uid
+};
 
 // ---- Requests: VM to worker
 
@@ -60,7 +127,9 @@ struct Start {
   Ladder stop = {{15, 500}};
   Target signal_to = Target::kAll;
   Linger linger = Linger::kWait;
-  std::string group = "default";
+  std::vector<Fd> fds;
+  Identity identity;
+  Placement placement;
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 
@@ -68,10 +137,12 @@ struct Start {
 struct Input {
   Id id = 0;
   std::string_view data;
+  int fd = 0;
 };
 
 struct CloseInput {
   Id id = 0;
+  int fd = 0;
 };
 
 struct Credit {
@@ -91,6 +162,31 @@ struct Stop {
   std::optional<Ladder> ladder;  ///< none: the session's own
 };
 
+/// What Contained.Cgroup asks of a running command's group, see README.md, "Control".
+struct Control {
+  enum class Op : std::uint8_t {
+    kPath,
+    kStats,
+    kProcesses,
+    kLimits,
+    kFreeze,
+    kThaw,
+    kKill,
+    kSetLimits,
+    kMigrate,
+    kGet,
+    kSet,
+    kSweep
+  };
+  Id id = 0;  ///< 0: the launcher itself
+  std::uint32_t ref = 0;
+  Op op = Op::kPath;
+  std::vector<Limit> limits;
+  std::int32_t pid = 0;
+  std::string file;
+  std::string value;
+};
+
 struct Ping {
   std::uint64_t number = 0;
 };
@@ -105,8 +201,8 @@ struct Unusable {
   std::string_view reason;  ///< a static name from README.md: "bad_request", "bad_spec", ...
 };
 
-using Request =
-    std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Ping, Shutdown, Unusable>;
+using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control, Ping,
+                             Shutdown, Unusable>;
 
 // ---- Events: worker to VM
 
@@ -122,6 +218,7 @@ struct HelloBack {
   std::string containment;
   std::string cgroup;
   std::vector<std::string> refused;
+  std::vector<std::string> limits;  ///< keys of limits that can be applied
 };
 
 struct Started {
@@ -144,11 +241,13 @@ struct Closed {
 struct InputCredit {
   Id id = 0;
   std::uint64_t bytes = 0;
+  int fd = 0;
 };
 
 struct InputClosed {
   Id id = 0;
   std::string error;
+  int fd = 0;
 };
 
 struct Signaled {
@@ -156,12 +255,17 @@ struct Signaled {
   std::string error;  ///< empty: ok
 };
 
+/// Its stop ladder is over and it lives; SIGKILL follows.
+struct Stuck {
+  Id id = 0;
+};
+
 struct Ended {
   Id id = 0;
   bool exited = true;        ///< else signaled
   int code = 0;              ///< exit code or signal number
   bool core_dumped = false;  ///< only when signaled
-  std::string_view reason;   ///< "exit", "signal", "timeout", "stopped", "output_limit"
+  std::string_view reason;   ///< "exit", "signal", "oom", "timeout", "stopped", "output_limit"
   std::uint64_t left_behind = 0;
   std::uint64_t unkilled = 0;
   std::uint64_t wall_us = 0;
@@ -170,6 +274,39 @@ struct Ended {
   std::uint64_t max_rss_kb = 0;
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
+  std::optional<std::uint64_t> memory_peak = {};  ///< bytes; these only where they are counted
+  std::optional<std::uint64_t> oom_kills = {};
+  std::optional<std::uint64_t> io_read = {};
+  std::optional<std::uint64_t> io_written = {};
+  std::optional<std::uint64_t> pids_peak = {};
+  std::vector<std::string> not_applied = {};  ///< keys of limits, by `on_unsupported => ignore`
+};
+
+/// One process of a group, see proc_pid_stat(5).
+struct ProcessRow {
+  std::int64_t pid = 0;
+  std::int64_t ppid = 0;
+  std::uint64_t start_time = 0;
+  char state = '?';
+  std::string name;
+  std::string command;  ///< /proc/<pid>/cmdline
+};
+
+struct ControlError {
+  std::string_view stage;
+  std::string error;
+  std::string subject;
+};
+
+using Counters = std::vector<std::pair<std::string, std::uint64_t>>;
+
+/// Answers Control. monostate: done.
+struct Answer {
+  Id id = 0;
+  std::uint32_t ref = 0;
+  std::variant<std::monostate, ControlError, std::string, std::uint64_t, Counters,
+               std::vector<Limit>, std::vector<ProcessRow>>
+      what;
 };
 
 struct Refused {
@@ -187,6 +324,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Ended, Refused, Pong, VmSignal>;
+                           Stuck, Ended, Answer, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

@@ -12,6 +12,8 @@ std::string_view name(Reason reason) {
       return "exit";
     case Reason::kSignal:
       return "signal";
+    case Reason::kOom:
+      return "oom";
     case Reason::kTimeout:
       return "timeout";
     case Reason::kStopped:
@@ -26,6 +28,9 @@ Policy policy_of(const protocol::Start& start) {
   Policy policy;
   policy.piped_streams = (start.out == protocol::Output::kPipe ? 1 : 0) +
                          (start.err == protocol::Output::kPipe ? 1 : 0);
+  for (const auto& fd : start.fds) {
+    if (fd.kind == protocol::Fd::Kind::kOutput) ++policy.piped_streams;
+  }
   policy.timeout_ms = start.timeout_ms;
   policy.stop = start.stop;
   policy.signal_to = start.signal_to;
@@ -41,7 +46,10 @@ Actions Session::resume(const Input& input) {
   return std::visit([this](const auto& fact) { return on(fact); }, input);
 }
 
+// A SIGKILL that was not ours, in a group in which the kernel kills for want of memory, was its.
 Outcome Session::outcome() const {
+  const bool stranger = !status_.exited && status_.code == SIGKILL && !killed_;
+  if (stranger && exhausted_) return {failure_, status_, Reason::kOom, left_behind_, unkilled_};
   const auto natural = status_.exited ? Reason::kExit : Reason::kSignal;
   return {failure_, status_, reason_.value_or(natural), left_behind_, unkilled_};
 }
@@ -81,6 +89,11 @@ Actions Session::on(const GroupChecked& fact) {
     return leader_exited_ ? on_empty() : Actions{};
   }
   return on_leftovers(fact.processes);
+}
+
+Actions Session::on(const MemoryExhausted&) {
+  exhausted_ = true;
+  return {};
 }
 
 Actions Session::on_empty() {
@@ -155,8 +168,14 @@ Actions Session::begin_stop(Reason reason, protocol::Ladder ladder) {
 
 Actions Session::next_rung() {
   const auto rung = shutdown_.next();
-  if (!rung) return begin_kill();
+  if (!rung) return end_of_ladder();
   return {SendSignal{rung->signal, policy_.signal_to}, WatchGroup{}, ArmTimer{rung->grace_ms}};
+}
+
+Actions Session::end_of_ladder() {
+  auto actions = begin_kill();
+  if (shutdown_.asked()) actions.insert(actions.begin(), TellStuck{});
+  return actions;
 }
 
 Actions Session::begin_kill() {
@@ -166,6 +185,7 @@ Actions Session::begin_kill() {
 
 // |look|: how to learn what the kill has done.
 Actions Session::kill_again(Action look) {
+  killed_ = killed_ || !leader_exited_;
   const auto pause = shutdown_.next_kill_pause();
   if (!pause) return give_up();
   if (group_empty_) return {KillGroup{}, ArmTimer{*pause}};

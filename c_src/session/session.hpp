@@ -19,7 +19,7 @@
 
 namespace contained::session {
 
-enum class Reason : std::uint8_t { kExit, kSignal, kTimeout, kStopped, kOutputLimit };
+enum class Reason : std::uint8_t { kExit, kSignal, kOom, kTimeout, kStopped, kOutputLimit };
 
 /// "exit", "signal", ... as the protocol names it.
 std::string_view name(Reason reason);
@@ -38,6 +38,7 @@ struct GroupChecked {   ///< answers CheckGroup, and comes by itself after Watch
   bool populated = false;
   std::uint64_t processes = 0;
 };
+struct MemoryExhausted {};  ///< the kernel has killed in the group; told before GroupChecked
 struct TimerFired {};
 struct StopAsked {
   std::optional<protocol::Ladder> ladder;  ///< none: the session's own
@@ -45,7 +46,7 @@ struct StopAsked {
 struct OutputOverflowed {};  ///< there is more output than `max_output` allows
 
 using Input = std::variant<Executed, SetupFailed, LeaderExited, StreamEnded, GroupChecked,
-                           TimerFired, StopAsked, OutputOverflowed>;
+                           MemoryExhausted, TimerFired, StopAsked, OutputOverflowed>;
 
 // ---- Actions
 
@@ -59,6 +60,7 @@ struct SendSignal {  ///< and SIGCONT after it, so that a stopped process can ac
   protocol::Target to = protocol::Target::kAll;
   bool operator==(const SendSignal&) const = default;
 };
+struct TellStuck {};     ///< the ladder is over and it lives; KillGroup follows
 struct KillGroup {};     ///< SIGKILL to the group, the leader and strays
 struct CheckGroup {};    ///< is it empty? answer with GroupChecked
 struct WatchGroup {};    ///< look now and whenever it changes; answer with GroupChecked when empty
@@ -66,8 +68,8 @@ struct DrainStreams {};  ///< send what is left without credit; nothing left cou
 struct DiscardStreams {};  ///< close the piped streams, each answered by StreamEnded
 struct Finish {};          ///< send `ended` or `failed`; the session is over
 
-using Action = std::variant<Announce, ArmTimer, SendSignal, KillGroup, CheckGroup, WatchGroup,
-                            DrainStreams, DiscardStreams, Finish>;
+using Action = std::variant<Announce, ArmTimer, SendSignal, TellStuck, KillGroup, CheckGroup,
+                            WatchGroup, DrainStreams, DiscardStreams, Finish>;
 using Actions = std::vector<Action>;
 
 /// What the session is told at its start.
@@ -115,6 +117,7 @@ class Session {
   Actions on(const LeaderExited& fact);
   Actions on(const StreamEnded&);
   Actions on(const GroupChecked& fact);
+  Actions on(const MemoryExhausted&);
   Actions on(const TimerFired&);
   Actions on(const StopAsked& fact);
   Actions on(const OutputOverflowed&);
@@ -124,6 +127,7 @@ class Session {
   Actions linger();
   Actions begin_stop(Reason reason, protocol::Ladder ladder);
   Actions next_rung();
+  Actions end_of_ladder();
   Actions begin_kill();
   Actions kill_again(Action look);
   Actions give_up();
@@ -137,6 +141,8 @@ class Session {
   bool leader_exited_ = false;
   bool group_empty_ = false;
   bool counted_ = false;
+  bool killed_ = false;     ///< by us, while the leader lived
+  bool exhausted_ = false;  ///< of memory
   std::uint64_t members_ = 0;
   process::ExitStatus status_;
   std::optional<Reason> reason_;

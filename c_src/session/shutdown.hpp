@@ -18,6 +18,9 @@ class Shutdown {
   /// The next rung, or nothing: the time has come to kill.
   std::optional<protocol::Rung> next();
 
+  /// Whether there was a rung at all.
+  bool asked() const { return rung_ > 0; }
+
   /// Milliseconds until the group is looked at and killed again: 10, 20, 40 ... 250; nothing once
   /// 5 s have gone by in all, and what still lives is beyond SIGKILL.
   std::optional<std::uint64_t> next_kill_pause();

@@ -30,11 +30,16 @@ defmodule Contained.Collector do
     end
   end
 
-  defp open(%Command{into: into, stderr_into: nil, lines: lines?}),
-    do: {Sink.new(into, lines?), nil}
+  # The sinks of stdout and stderr, and what came on further descriptors.
+  defp open(%Command{into: into, stderr_into: nil, lines: lines?} = command),
+    do: {Sink.new(into, lines?), nil, fds(command)}
 
-  defp open(%Command{into: into, stderr_into: stderr_into, lines: lines?}),
-    do: {Sink.new(into, lines?), Sink.new(stderr_into, lines?)}
+  defp open(%Command{into: into, stderr_into: stderr_into, lines: lines?} = command),
+    do: {Sink.new(into, lines?), Sink.new(stderr_into, lines?), fds(command)}
+
+  defp fds(command) do
+    for {fd, :output} <- Map.get(command.spec, :fds, []), into: %{}, do: {fd, []}
+  end
 
   defp collect(command, sinks) do
     with :ok <- Command.check(command) do
@@ -46,22 +51,29 @@ defmodule Contained.Collector do
     end
   end
 
+  defp put({stdout, stderr, fds}, {:fd, fd}, data),
+    do: {stdout, stderr, Map.update!(fds, fd, &[&1 | data])}
+
   # Without a sink of its own, what comes on stderr is all that comes (:capture_stderr_only).
-  defp put({stdout, nil}, _stream, data), do: {Sink.put(stdout, data), nil}
-  defp put({stdout, stderr}, :stdout, data), do: {Sink.put(stdout, data), stderr}
-  defp put({stdout, stderr}, :stderr, data), do: {stdout, Sink.put(stderr, data)}
+  defp put({stdout, nil, fds}, _stream, data), do: {Sink.put(stdout, data), nil, fds}
+  defp put({stdout, stderr, fds}, :stdout, data), do: {Sink.put(stdout, data), stderr, fds}
+  defp put({stdout, stderr, fds}, :stderr, data), do: {stdout, Sink.put(stderr, data), fds}
 
-  defp flush({stdout, nil}), do: {Sink.flush(stdout), nil}
-  defp flush({stdout, stderr}), do: {Sink.flush(stdout), Sink.flush(stderr)}
+  defp flush({stdout, nil, fds}), do: {Sink.flush(stdout), nil, fds}
+  defp flush({stdout, stderr, fds}), do: {Sink.flush(stdout), Sink.flush(stderr), fds}
 
-  defp done({stdout, nil}, result), do: %{result | stdout: Sink.done(stdout)}
+  defp done({stdout, nil, fds}, result),
+    do: %{result | stdout: Sink.done(stdout), fds: binaries(fds)}
 
-  defp done({stdout, stderr}, result),
-    do: %{result | stdout: Sink.done(stdout), stderr: Sink.done(stderr)}
+  defp done({stdout, stderr, fds}, result) do
+    %{result | stdout: Sink.done(stdout), stderr: Sink.done(stderr), fds: binaries(fds)}
+  end
 
-  defp halt({stdout, nil}), do: Sink.halt(stdout)
+  defp binaries(fds), do: Map.new(fds, fn {fd, data} -> {fd, IO.iodata_to_binary(data)} end)
 
-  defp halt({stdout, stderr}) do
+  defp halt({stdout, nil, _fds}), do: Sink.halt(stdout)
+
+  defp halt({stdout, stderr, _fds}) do
     Sink.halt(stdout)
     Sink.halt(stderr)
   end

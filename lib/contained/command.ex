@@ -5,11 +5,13 @@ defmodule Contained.Command do
   # Checks come in the order of `System.cmd/3`: program, arguments, lookup in PATH, options; an
   # absolute path last, by `check/1`, when the collectables are open.
 
-  alias Contained.{Environment, Error, Executable, Options}
+  alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Options.Fds
 
   defstruct kind: :cmd,
             spec: %{},
             input: nil,
+            fd_inputs: [],
             launcher: Contained.Launcher,
             deadline: :infinity,
             call: {"", [], []},
@@ -26,6 +28,7 @@ defmodule Contained.Command do
           kind: kind,
           spec: map,
           input: input,
+          fd_inputs: [{3..63, iodata}],
           launcher: GenServer.server() | :dedicated,
           deadline: :infinity | non_neg_integer,
           call: {binary, [binary], keyword},
@@ -145,19 +148,33 @@ defmodule Contained.Command do
 
   defp build(kind, place, args, options, call) do
     refuse_conflicts!(options)
+    spec = spec(kind, place, args, options)
 
+    with {:ok, who} <- Identity.resolve(options) do
+      {:ok, build(kind, put_identity(spec, who), options, call)}
+    end
+  end
+
+  defp build(kind, spec, options, call) do
     command = %__MODULE__{
       kind: kind,
-      spec: spec(kind, place, args, options),
+      spec: spec,
       input: options[:input],
+      fd_inputs: Fds.inputs(options),
       deadline: deadline(options),
       call: call,
       lines: Map.has_key?(options, :lines),
       yield_exit: Map.get(options, :yield_exit, false)
     }
 
-    {:ok, command |> put_launcher(options) |> put_collectables(options)}
+    command |> put_launcher(options) |> put_collectables(options)
   end
+
+  defp put_identity(spec, {ids, []}), do: Map.merge(spec, ids)
+
+  # What the caller sets comes later and wins.
+  defp put_identity(spec, {ids, env}),
+    do: spec |> Map.merge(ids) |> Map.update(:env, env, &(env ++ &1))
 
   defp error(reason, stage, subject), do: %Error{reason: reason, stage: stage, subject: subject}
 
@@ -210,6 +227,8 @@ defmodule Contained.Command do
     |> Map.merge(streams(kind, options))
     |> put_directory(options)
     |> put_ladder(ladder(options))
+    |> Map.merge(Confinement.spec(options))
+    |> Map.merge(Fds.spec(options))
   end
 
   # What is set explicitly comes later and wins.

@@ -4,23 +4,44 @@ defmodule Contained.Error do
 
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
-    * `:stage` - what was being done: `:exec`, `:chdir`, `:cgroup`, `:fork`, ..., `:launcher`
+    * `:stage` - what was being done: `:exec`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
+      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:fork`, ...,
+      `:launcher`
+    * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
   """
 
-  defexception [:reason, :stage, :subject, :result]
+  alias Contained.Error.Advice
+  alias Contained.{Limits, Signals}
+
+  defexception [:reason, :stage, :key, :subject, :result]
 
   @type t :: %__MODULE__{
           reason: atom,
           stage: atom,
+          key: atom,
           subject: binary | nil,
           result: Contained.Result.t() | nil
         }
 
+  @doc false
+  # As the port program tells it.
+  @spec new(atom, atom, binary) :: t
+  def new(stage, reason, subject) do
+    %__MODULE__{stage: stage, reason: reason, key: key(stage, subject), subject: subject}
+  end
+
+  defp key(:limit, subject) do
+    key = Limits.key(subject)
+    if is_atom(key), do: key
+  end
+
+  defp key(_stage, _subject), do: nil
+
   @impl true
   def message(%__MODULE__{} = error) do
-    error |> sentence() |> add(advice(error))
+    error |> sentence() |> add(Advice.on(error))
   end
 
   defp add(sentence, nil), do: sentence
@@ -35,19 +56,38 @@ defmodule Contained.Error do
   defp ending(%{result: %{reason: :exit, status: status}}), do: "exited with status #{status}"
 
   defp ending(%{result: %{exit: {:signaled, number, _core}, reason: :signal}}),
-    do: "was killed by signal #{number} (#{Contained.Signals.name(number)})"
+    do: "was killed by signal #{number} (#{Signals.name(number)})"
+
+  defp ending(%{result: %{reason: :oom}}),
+    do: "was killed by the kernel, its control group was out of memory"
 
   defp ending(%{result: %{reason: reason}}), do: "ended early (#{reason})"
   defp ending(%{reason: reason}), do: "ended early (#{reason})"
 
-  defp doing(:exec), do: "cannot execute"
-  defp doing(:chdir), do: "cannot change to the directory"
-  defp doing(:cgroup), do: "cannot put the command into a control group"
-  defp doing(:fork), do: "cannot create a process for the command"
-  defp doing(:option), do: "cannot start the command with this option"
-  defp doing(:launcher), do: "cannot run the command by the launcher"
+  @doing %{
+    exec: "cannot execute",
+    chdir: "cannot change to the directory",
+    cgroup: "cannot put the command into a control group",
+    limit: "cannot set the limit",
+    user: "cannot run the command as the user",
+    group: "cannot run the command as the group",
+    groups: "cannot run the command in the groups",
+    ids: "cannot change the user or the groups of the command",
+    rlimit: "cannot set the resource limit",
+    nice: "cannot set the niceness of the command",
+    oom_score_adj: "cannot set the :oom_score_adj of the command",
+    capabilities: "cannot set the capabilities of the command",
+    no_new_privs: "cannot set :no_new_privs",
+    signal: "cannot reach the command",
+    fork: "cannot create a process for the command",
+    option: "cannot start the command with this option",
+    launcher: "cannot run the command by the launcher"
+  }
+
   defp doing(nil), do: "the command failed"
-  defp doing(stage), do: "cannot prepare the command at stage #{inspect(stage)}"
+
+  defp doing(stage),
+    do: Map.get(@doing, stage, "cannot prepare the command at stage #{inspect(stage)}")
 
   defp subject(%{subject: subject}) when subject in [nil, ""], do: ""
   defp subject(%{stage: :launcher, subject: name}), do: " " <> name
@@ -58,8 +98,19 @@ defmodule Contained.Error do
     noproc: "the launcher is not running",
     timeout: "it took too long",
     closed: "the command has ended",
-    eshutdown: "it is shutting down"
+    eshutdown: "it is shutting down",
+    esrch: "the command has ended",
+    eproto: "the port program does not answer as it should"
   }
+
+  # Of a name that is looked up, or of a process, no file is missing.
+  defp why(%{stage: stage, reason: :enoent}) when stage in [:user, :group, :groups],
+    do: "there is none of that name (:enoent)"
+
+  defp why(%{stage: :limit, reason: :enotsup}), do: "it does not exist on this machine (:enotsup)"
+
+  defp why(%{stage: :limit, reason: :erange}),
+    do: "the kernel makes another value of it (:erange)"
 
   defp why(%{reason: reason}) do
     case Map.get(@reasons, reason) || List.to_string(:file.format_error(reason)) do
@@ -84,29 +135,4 @@ defmodule Contained.Error do
   end
 
   def format_error(_reason, _stacktrace), do: %{}
-
-  defp advice(%{stage: :exec, reason: :enoent, subject: <<?/, _::binary>>}),
-    do: "Neither it nor, for a script, the interpreter of its first line may be missing"
-
-  defp advice(%{stage: :exec, reason: :enoent}),
-    do: "Look for it in PATH, or give an absolute path"
-
-  defp advice(%{stage: :exec, reason: :eacces}),
-    do: "It must be a file, executable by the user of the VM"
-
-  defp advice(%{stage: :exec, reason: :enoexec}),
-    do: "A script needs a #! line, or run its interpreter and give it as an argument"
-
-  defp advice(%{stage: :exec, reason: :e2big}),
-    do: "Arguments and environment are too large, pass data with the :input option"
-
-  defp advice(%{stage: :chdir}), do: "Check the :cd option"
-
-  defp advice(%{stage: :cgroup}),
-    do: "Contained.info/0 shows which control groups the launcher may use"
-
-  defp advice(%{stage: :launcher, reason: :noproc}),
-    do: "Start it under a supervisor, or use launcher: :dedicated"
-
-  defp advice(_error), do: nil
 end

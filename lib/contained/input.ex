@@ -19,15 +19,17 @@ defmodule Contained.Input do
 
   def start({:iodata, data} = input, launcher, ref) do
     if IO.iodata_length(data) <= @window,
-      do: send_all(data, launcher, ref),
+      do: send_all(data, 0, launcher, ref),
       else: spawn_writer(input, launcher, ref)
   end
 
   def start({:enum, _} = input, launcher, ref), do: spawn_writer(input, launcher, ref)
 
-  defp send_all(data, launcher, ref) do
-    for chunk <- chunks(data), do: send(launcher, {:contained, :write, ref, chunk, nil})
-    send(launcher, {:contained, :close_input, ref})
+  @doc "Sends all of `data` for the descriptor `fd`; what does not fit the window waits in the launcher."
+  @spec send_all(iodata, Contained.Protocol.fd(), pid | {atom, node}, reference) :: nil
+  def send_all(data, fd, launcher, ref) do
+    for chunk <- chunks(data), do: send(launcher, {:contained, :write, ref, fd, chunk, nil})
+    send(launcher, {:contained, :close_input, ref, fd})
     nil
   end
 
@@ -59,17 +61,17 @@ defmodule Contained.Input do
 
   # The owner raises in our place. The session's alias takes it, or drops it after the end.
   defp write_all(input, {_launcher, ref} = target) do
-    with :ok <- write(input, target), do: Session.close_input(target)
+    with :ok <- write(input, target), do: Session.close_input(target, 0)
   catch
     kind, reason -> send(ref, {ref, {:input_raised, kind, reason, __STACKTRACE__}})
   end
 
-  defp write({:iodata, data}, target), do: Session.write(target, data)
+  defp write({:iodata, data}, target), do: Session.write(target, 0, data)
 
   # A command that takes no more is no error: the enumeration is halted.
   defp write({:enum, enum}, target) do
     Enum.reduce_while(enum, :ok, fn data, :ok ->
-      case Session.write(target, data) do
+      case Session.write(target, 0, data) do
         :ok -> {:cont, :ok}
         error -> {:halt, error}
       end

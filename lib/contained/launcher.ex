@@ -16,6 +16,12 @@ defmodule Contained.Launcher do
     * `:name` - under which the launcher is registered, as for `GenServer.start_link/3`
     * `:cgroup_base` - path of the control group directory below which commands get their groups;
       by default the port program looks for one
+    * `:containment` - what commands are contained by: `:auto`, the best that this machine has (the
+      default); `:required`, the same, but without control groups no command is started; or one of
+      `:cgroup2`, `:hybrid`, `:cgroup1` and `:best_effort`, for tests and special hosts. See the
+      guide "Delegation"
+    * `:take_over` - when true, the processes in the control group of the VM are moved into a group
+      `main` below it, so that limits can be set in the groups beside; default false
     * `:heartbeat` - milliseconds between two looks whether the port program still answers, while
       commands run. Defaults to 500; a program that is silent for five of them is killed
 
@@ -42,21 +48,24 @@ defmodule Contained.Launcher do
 
   use GenServer
 
-  alias Contained.{Info, Protocol}
+  alias Contained.{Info, Protocol, Telemetry}
   alias Contained.Launcher.{Backoff, Heartbeat, Link, Sessions}
 
   @heartbeat 500
+  @containments [:auto, :required, :cgroup2, :hybrid, :cgroup1, :best_effort]
   @shutdown 30_000
   # For the port program to clean up after the last command, or after the worker's end.
   @patience 1_000
 
   defstruct [:name, :link, :interval, :tick, :retry, :lifetime] ++
-              [stopping?: false, relayed?: false, vm_signals: 0] ++
+              [stopping?: false, relayed?: false, vm_signals: 0, greets: []] ++
               [sessions: Sessions.new(), beat: Heartbeat.new(), backoff: Backoff.new()]
 
   @type option ::
           {:name, GenServer.name()}
           | {:cgroup_base, Path.t()}
+          | {:containment, :auto | :required | :cgroup2 | :hybrid | :cgroup1 | :best_effort}
+          | {:take_over, boolean}
           | {:heartbeat, pos_integer}
 
   @doc "Starts a launcher. It cannot fail for want of a port program: commands say so."
@@ -80,6 +89,8 @@ defmodule Contained.Launcher do
 
   defp validate!({:name, _}), do: :ok
   defp validate!({:cgroup_base, path}) when is_binary(path), do: :ok
+  defp validate!({:containment, containment}) when containment in @containments, do: :ok
+  defp validate!({:take_over, flag}) when is_boolean(flag), do: :ok
   defp validate!({:heartbeat, ms}) when is_integer(ms) and ms > 0, do: :ok
 
   defp validate!({key, value}) do
@@ -122,12 +133,13 @@ defmodule Contained.Launcher do
      }}
   end
 
-  defp arguments(opts) do
-    case opts[:cgroup_base] do
-      nil -> []
-      path -> ["--cgroup-base", path]
-    end
-  end
+  defp arguments(opts), do: Enum.flat_map(opts, &argument/1)
+
+  defp argument({:cgroup_base, path}), do: ["--cgroup-base", path]
+  defp argument({:containment, :auto}), do: []
+  defp argument({:containment, containment}), do: ["--containment", "#{containment}"]
+  defp argument({:take_over, true}), do: ["--take-over"]
+  defp argument(_other), do: []
 
   defp lifetime(nil), do: :permanent
 
@@ -181,17 +193,24 @@ defmodule Contained.Launcher do
     perform(state, Sessions.credit(state.sessions, ref, stream, bytes))
   end
 
-  defp handle({:contained, :write, ref, chunk, reply}, state) do
-    perform(state, Sessions.write(state.sessions, ref, chunk, reply))
+  defp handle({:contained, :write, ref, fd, chunk, reply}, state) do
+    perform(state, Sessions.write(state.sessions, ref, fd, chunk, reply))
   end
 
-  defp handle({:contained, :close_input, ref}, state) do
-    perform(state, Sessions.close_input(state.sessions, ref))
+  defp handle({:contained, :close_input, ref, fd}, state) do
+    perform(state, Sessions.close_input(state.sessions, ref, fd))
   end
 
   defp handle({:contained, :signal, ref, number, target, reply}, state) do
     perform(state, Sessions.signal(state.sessions, ref, number, target, reply))
   end
+
+  defp handle({:contained, :control, ref, operation, reply}, state) do
+    perform(state, Sessions.control(state.sessions, ref, operation, reply))
+  end
+
+  defp handle({:contained, question, reply}, state) when question in [:greet, :sweep],
+    do: question(question, reply, state)
 
   defp handle({:contained, :stop, ref, ladder, reply}, state) do
     perform(state, Sessions.stop(state.sessions, ref, ladder, reply))
@@ -216,6 +235,34 @@ defmodule Contained.Launcher do
 
   # What a closed port has left behind, and strangers' messages.
   defp handle(_other, state), do: state
+
+  ## Questions about no command
+
+  defp question(_any, reply, %{stopping?: true} = state) do
+    tell(reply, {:error, :launcher, :eshutdown, describe(state)})
+    state
+  end
+
+  defp question(:greet, reply, state) do
+    state = ensure_open(%{state | greets: [reply | state.greets]})
+    ensure_ticking(greet_waiting(state))
+  end
+
+  defp question(:sweep, reply, state) do
+    {sessions, effects} = Sessions.sweep(state.sessions, reply)
+    state = ensure_open(%{state | sessions: sessions})
+    # What could not be opened has answered by now.
+    if Sessions.idle?(state.sessions),
+      do: state,
+      else: ensure_ticking(perform(state, {state.sessions, effects}))
+  end
+
+  defp greet_waiting(%{link: %{hello: nil}} = state), do: state
+
+  defp greet_waiting(state) do
+    for reply <- state.greets, do: tell(reply, {:ok, Link.abilities(state.link)})
+    end_if_idle(%{state | greets: []})
+  end
 
   ## Sessions
 
@@ -262,7 +309,7 @@ defmodule Contained.Launcher do
 
   defp event(state, {:hello, version, info}) do
     if version == Protocol.version(),
-      do: %{state | link: Link.greeted(state.link, info)},
+      do: greet_waiting(%{state | link: Link.greeted(state.link, info)}),
       else: kill(state)
   end
 
@@ -292,6 +339,11 @@ defmodule Contained.Launcher do
     state
   end
 
+  defp effect({:report, event, metadata}, state) do
+    Telemetry.report(event, Map.put(metadata, :launcher, state.name || self()))
+    state
+  end
+
   defp effect({:demonitor, monitor}, state) do
     Process.demonitor(monitor, [:flush])
     state
@@ -303,10 +355,12 @@ defmodule Contained.Launcher do
   defp transmit(state, frame), do: %{state | link: Link.transmit(state.link, frame)}
 
   defp end_if_idle(%{lifetime: :one_session} = state) do
-    if Sessions.size(state.sessions) == 0, do: %{state | lifetime: :over}, else: state
+    if idle?(state), do: %{state | lifetime: :over}, else: state
   end
 
   defp end_if_idle(state), do: state
+
+  defp idle?(state), do: state.greets == [] and Sessions.idle?(state.sessions)
 
   ## The port
 
@@ -323,6 +377,7 @@ defmodule Contained.Launcher do
 
   # The program is gone, with all that ran in it.
   defp down(state) do
+    Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
     state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end
@@ -332,7 +387,13 @@ defmodule Contained.Launcher do
     %{state | backoff: backoff, retry: Process.send_after(self(), :reopen, delay)}
   end
 
-  defp fail_all(state, message), do: perform(state, Sessions.fail_all(state.sessions, message))
+  defp fail_all(state, message) do
+    for reply <- state.greets, do: tell(reply, failure(message))
+    perform(%{state | greets: []}, Sessions.fail_all(state.sessions, message))
+  end
+
+  defp failure({:failed, stage, errno, subject}), do: {:error, stage, errno, subject}
+  defp failure(:launcher_down), do: {:error, :launcher, :launcher_down, ""}
 
   # It hangs, or talks nonsense.
   defp kill(state) do
@@ -355,7 +416,7 @@ defmodule Contained.Launcher do
 
   defp tick(state) do
     cond do
-      Sessions.size(state.sessions) == 0 -> %{state | relayed?: false}
+      idle?(state) -> %{state | relayed?: false}
       Link.open?(state.link) -> state |> collect_garbage() |> beat() |> tick_again()
       true -> tick_again(state)
     end
@@ -406,19 +467,18 @@ defmodule Contained.Launcher do
   defp info(state) do
     hello = state.link.hello || %{}
 
-    %{
+    state.link
+    |> Link.abilities()
+    |> Map.merge(%{
       name: state.name,
       pid: self(),
       os_pids:
         hello |> Map.take([:guardian, :worker]) |> Map.new(fn {k, {pid, _}} -> {k, pid} end),
       port_version: hello[:version],
-      containment: hello[:containment],
-      cgroup: hello[:cgroup],
-      refused: Map.get(hello, :refused, []),
       sessions: Sessions.size(state.sessions),
       vm_signals: state.vm_signals,
       commands: Sessions.list(state.sessions)
-    }
+    })
   end
 
   defp describe(%{name: nil}), do: inspect(self())

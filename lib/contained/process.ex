@@ -24,7 +24,9 @@ defmodule Contained.Process do
   @opaque t :: %__MODULE__{}
 
   @type signal :: atom | 1..64
-  @type event :: {:stdout | :stderr, binary} | {:ended, Result.t()}
+  @typedoc "A descriptor of the command: 0 is stdin, others stand in its `:fds`."
+  @type fd :: 0 | 3..63
+  @type event :: {:stdout | :stderr | {:fd, fd}, binary} | {:ended, Result.t()}
 
   @doc "The command's process id."
   @spec os_pid(t) :: pos_integer
@@ -38,11 +40,20 @@ defmodule Contained.Process do
   or stdin was closed by `close_stdin/1`, and `{:error, :not_piped}` when its stdin is no pipe.
   """
   @spec write(t, iodata) :: :ok | {:error, atom}
-  def write(%__MODULE__{} = process, data), do: Session.write(process, data)
+  def write(%__MODULE__{} = process, data), do: Session.write(process, 0, data)
+
+  @doc "As `write/2`, to a descriptor that is `:input` in the command's `:fds`."
+  @spec write(t, fd, iodata) :: :ok | {:error, atom}
+  def write(%__MODULE__{} = process, fd, data) when is_integer(fd),
+    do: Session.write(process, fd, data)
 
   @doc "Ends the command's input, after what has been written."
   @spec close_stdin(t) :: :ok
-  def close_stdin(%__MODULE__{} = process), do: Session.close_input(process)
+  def close_stdin(%__MODULE__{} = process), do: close(process, 0)
+
+  @doc "As `close_stdin/1`, for a descriptor that is `:input` in the command's `:fds`."
+  @spec close(t, fd) :: :ok
+  def close(%__MODULE__{} = process, fd) when is_integer(fd), do: Session.close_input(process, fd)
 
   @doc """
   Sends a signal, by name or number, to the command and all its descendants, or to the
@@ -86,7 +97,8 @@ defmodule Contained.Process do
   @doc """
   The next event of the command, for its owner.
 
-  Returns `{:stdout, data}`, `{:stderr, data}` or, once and last, `{:ended, result}`; the result's
+  Returns `{:stdout, data}`, `{:stderr, data}`, `{{:fd, number}, data}` for an `:output` of its `:fds`
+  or, once and last, `{:ended, result}`; the result's
   output is empty, for it has been read. Returns `{:error, :timeout}` when nothing comes in time and
   `{:error, :closed}` after the end.
   """
@@ -109,7 +121,7 @@ defmodule Contained.Process do
   """
   @spec await(t, timeout) :: {:ok, Result.t()} | {:error, Error.t()}
   def await(%__MODULE__{} = process, timeout \\ :infinity) do
-    case read(process, deadline(timeout), {[], []}) do
+    case read(process, deadline(timeout), []) do
       {:ok, result} -> {:ok, result}
       {:timeout, read} -> timed_out(process, read)
       :closed -> {:error, error(process, :closed, nil)}
@@ -131,13 +143,13 @@ defmodule Contained.Process do
     end
   end
 
-  defp read(process, deadline, {out, err} = read) do
+  # What was read is in the reverse order.
+  defp read(process, deadline, read) do
     case next(process, remaining(deadline)) do
-      {:stdout, data} -> read(process, deadline, {[out | data], err})
-      {:stderr, data} -> read(process, deadline, {out, [err | data]})
       {:ended, result} -> {:ok, complete(result, process, read)}
       {:error, :timeout} -> {:timeout, read}
       {:error, :closed} -> :closed
+      {stream, data} -> read(process, deadline, [{stream, data} | read])
     end
   end
 
@@ -145,12 +157,16 @@ defmodule Contained.Process do
     %Error{reason: reason, subject: process.program, result: result}
   end
 
-  defp complete(result, process, {out, err}) do
-    %{result | stdout: text(:stdout, process, out), stderr: text(:stderr, process, err)}
+  defp complete(result, process, read) do
+    texts = Map.new(process.captured, &{&1, text(&1, read)})
+    fds = for {{:fd, fd}, data} <- texts, into: %{}, do: {fd, data}
+    %{result | stdout: texts[:stdout], stderr: texts[:stderr], fds: fds}
   end
 
-  defp text(stream, process, data) do
-    if stream in process.captured, do: IO.iodata_to_binary(data)
+  defp text(stream, read) do
+    read
+    |> Enum.reduce([], &if(elem(&1, 0) == stream, do: [elem(&1, 1) | &2], else: &2))
+    |> IO.iodata_to_binary()
   end
 
   defp deadline(:infinity), do: :infinity

@@ -7,19 +7,41 @@ defmodule Contained.Protocol do
 
   @typedoc "Chosen by the launcher, 1 to 2^31-1."
   @type id :: 1..0x7FFFFFFF
-  @type stream :: :stdout | :stderr
+  @type fd :: 0 | 3..63
+  @type stream :: :stdout | :stderr | 3..63
   @type ladder :: [{1..64, non_neg_integer}]
+
+  @typedoc "What may be asked about a running command, or of its control group."
+  @type operation ::
+          :path
+          | :stats
+          | :processes
+          | :limits
+          | :freeze
+          | :thaw
+          | :kill
+          | {:set_limits, [{binary, binary}]}
+          | {:migrate, pos_integer}
+          | {:get, binary}
+          | {:set, binary, binary}
+
+  @typedoc "Chosen by the launcher for a `control` request, 0 to 2^31-1."
+  @type control :: 0..0x7FFFFFFF
 
   @type event ::
           {:hello, pos_integer, map}
           | {:started, id, pos_integer}
           | {:failed, id, stage :: atom, errno :: atom, binary}
-          | {:output, id, 1 | 2, binary}
+          | {:output, id, 1..63, binary}
           | {:closed, id, stream}
           | {:input_credit, id, non_neg_integer}
+          | {:input_credit, id, fd, non_neg_integer}
           | {:input_closed, id, atom}
+          | {:input_closed, id, fd, atom}
           | {:signaled, id, atom}
+          | {:stuck, id}
           | {:ended, id, map}
+          | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
           | {:refused, id | 0, atom, atom}
           | {:pong, non_neg_integer}
           | {:vm_signal, pos_integer}
@@ -39,11 +61,14 @@ defmodule Contained.Protocol do
   @spec start(id, map) :: iodata
   def start(id, spec), do: encode({:start, id, spec})
 
-  @spec input(id, binary) :: iodata
-  def input(id, chunk), do: encode({:input, id, chunk})
+  @doc "`fd` is the command's descriptor, 0 for stdin."
+  @spec input(id, fd, binary) :: iodata
+  def input(id, 0, chunk), do: encode({:input, id, chunk})
+  def input(id, fd, chunk), do: encode({:input, id, fd, chunk})
 
-  @spec close_input(id) :: iodata
-  def close_input(id), do: encode({:close_input, id})
+  @spec close_input(id, fd) :: iodata
+  def close_input(id, 0), do: encode({:close_input, id})
+  def close_input(id, fd), do: encode({:close_input, id, fd})
 
   @spec credit(id, stream, pos_integer) :: iodata
   def credit(id, stream, bytes), do: encode({:credit, id, stream, bytes})
@@ -53,6 +78,12 @@ defmodule Contained.Protocol do
 
   @spec stop(id, :default | ladder) :: iodata
   def stop(id, ladder), do: encode({:stop, id, ladder})
+
+  @spec sweep(control) :: iodata
+  def sweep(ref), do: encode({:sweep, ref})
+
+  @spec control(id, control, operation) :: iodata
+  def control(id, ref, operation), do: encode({:control, id, ref, operation})
 
   @spec ping(non_neg_integer) :: iodata
   def ping(number), do: encode({:ping, number})
@@ -88,25 +119,28 @@ defmodule Contained.Protocol do
 
   defp events do
     [:hello, :started, :failed, :output, :closed, :input_credit, :input_closed] ++
-      [:signaled, :ended, :refused, :pong, :vm_signal]
+      [:signaled, :stuck, :ended, :answer, :refused, :pong, :vm_signal]
   end
 
   defp keys do
     [:version, :guardian, :worker, :containment, :cgroup, :refused, :status, :reason] ++
       [:left_behind, :unkilled, :wall_us, :user_us, :system_us, :max_rss_kb] ++
-      [:stdout_bytes, :stderr_bytes]
+      [:stdout_bytes, :stderr_bytes, :memory_peak, :oom_kills, :io_read, :io_written] ++
+      [:pids_peak, :not_applied, :limits] ++
+      [:pid, :ppid, :start_time, :state, :name, :command]
   end
 
   defp values do
     [:ok, true, false, :stdout, :stderr, :exited, :signaled, :exit, :signal, :timeout] ++
-      [:stopped, :output_limit, :cgroup2, :none] ++
+      [:stopped, :output_limit, :oom, nil, :cgroup2, :hybrid, :cgroup1, :best_effort, :none] ++
       [:clone3, :pidfd_open, :close_range, :splice, :openat2, :cwd] ++
-      [:start, :input, :close_input, :credit, :stop, :ping, :shutdown, :""]
+      [:start, :input, :close_input, :credit, :stop, :control, :ping, :shutdown, :""]
   end
 
   defp stages do
     [:none, :option, :cgroup, :pipe, :fork, :stdio, :session, :rlimit, :signal, :chdir] ++
-      [:exec, :file, :protocol]
+      [:exec, :file, :protocol, :limit, :ids, :nice, :oom_score_adj, :capabilities] ++
+      [:no_new_privs]
   end
 
   defp reasons do
@@ -131,4 +165,10 @@ defmodule Contained.Protocol do
   )a
 
   defp errnos, do: @errnos
+
+  @errnos_by_name Map.new(@errnos, &{Atom.to_string(&1), &1})
+
+  @doc "The errno of that name."
+  @spec errno(binary) :: atom
+  def errno(name), do: Map.get(@errnos_by_name, name, :einval)
 end

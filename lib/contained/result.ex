@@ -3,6 +3,7 @@ defmodule Contained.Result do
   How a command ended.
 
     * `:stdout`, `:stderr` - what was collected; `nil` for a stream that was not captured
+    * `:fds` - what was written to each `:output` of the option `:fds`, by its number
     * `:status` - the exit code, or 128 plus the number of the signal, as `System.cmd/3` says it;
       `nil` when it is not known
     * `:exit` - the same without loss: `{:exited, code}` or
@@ -10,6 +11,7 @@ defmodule Contained.Result do
     * `:reason` - why it ended:
       * `:exit` - by itself
       * `:signal` - by a signal that Contained did not send
+      * `:oom` - by the kernel, because its control group was out of memory (see `:limits`)
       * `:timeout` - its `:timeout` was over
       * `:stopped` - it was stopped
       * `:output_limit` - it wrote more than `:max_output`
@@ -18,7 +20,11 @@ defmodule Contained.Result do
     * `:left_behind` - how many descendants were alive when the command exited
     * `:unkilled` - how many of them survived SIGKILL, 0 but for kernel trouble
     * `:usage` - `:wall_us`, `:user_us`, `:system_us` in microseconds, `:max_rss_kb` the peak
-      memory of the largest process, `:stdout_bytes`, `:stderr_bytes`
+      memory of the largest process, `:stdout_bytes`, `:stderr_bytes`. Where the kernel counts
+      them for the control group, also `:memory_peak` (bytes), `:oom_kills`, `:io_read` and
+      `:io_written` (bytes), `:pids_peak`
+    * `:not_applied` - the limits, or files of settings, that do not exist on this machine and were
+      left out, as `on_unsupported: :ignore` allows
   """
 
   defstruct [
@@ -30,10 +36,12 @@ defmodule Contained.Result do
     :os_pid,
     left_behind: 0,
     unkilled: 0,
-    usage: %{}
+    usage: %{},
+    not_applied: [],
+    fds: %{}
   ]
 
-  @type reason :: :exit | :signal | :timeout | :stopped | :output_limit | :launcher_down
+  @type reason :: :exit | :signal | :oom | :timeout | :stopped | :output_limit | :launcher_down
 
   @type t :: %__MODULE__{
           stdout: Collectable.t() | nil,
@@ -44,10 +52,13 @@ defmodule Contained.Result do
           os_pid: pos_integer | nil,
           left_behind: non_neg_integer,
           unkilled: non_neg_integer,
-          usage: %{optional(atom) => non_neg_integer}
+          usage: %{optional(atom) => non_neg_integer},
+          not_applied: [atom | binary],
+          fds: %{optional(3..63) => binary}
         }
 
-  @usage [:wall_us, :user_us, :system_us, :max_rss_kb, :stdout_bytes, :stderr_bytes]
+  @usage [:wall_us, :user_us, :system_us, :max_rss_kb, :stdout_bytes, :stderr_bytes] ++
+           [:memory_peak, :oom_kills, :io_read, :io_written, :pids_peak]
 
   @doc false
   @spec new(pos_integer | nil, map | :launcher_down) :: t
@@ -61,7 +72,8 @@ defmodule Contained.Result do
       reason: reason,
       left_behind: Map.get(ended, :left_behind, 0),
       unkilled: Map.get(ended, :unkilled, 0),
-      usage: Map.take(ended, @usage)
+      usage: Map.take(ended, @usage),
+      not_applied: ended |> Map.get(:not_applied, []) |> Enum.map(&Contained.Limits.key/1)
     }
   end
 

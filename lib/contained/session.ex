@@ -9,7 +9,7 @@ defmodule Contained.Session do
 
   alias Contained.{Command, Error, Input, Launcher, Process}
 
-  @type stream :: :stdout | :stderr
+  @type stream :: :stdout | :stderr | {:fd, 3..63}
   @type outcome ::
           {:ended, os_pid :: pos_integer, map}
           | {:failed, Error.t()}
@@ -51,6 +51,7 @@ defmodule Contained.Session do
   # What does not change while the command runs, but for the OS pid.
   defp begin(command, launcher, ref) do
     send(launcher, {:contained, :start, ref, self(), command.spec})
+    for {fd, data} <- command.fd_inputs, do: Input.send_all(data, fd, launcher, ref)
 
     %{
       launcher: launcher,
@@ -66,14 +67,14 @@ defmodule Contained.Session do
   defp grant_size(spec), do: max(div(Map.get(spec, :window, @default_window), 4), 1)
 
   defp guard(ref, session, acc, fun) do
-    loop(ref, session, acc, fun, {0, 0})
+    loop(ref, session, acc, fun, {0, 0, %{}})
   catch
     kind, reason ->
       abort(ref, session.launcher, session.writer, patience(session.command.spec))
       :erlang.raise(kind, reason, __STACKTRACE__)
   end
 
-  # `taken` is what was consumed of stdout and stderr since credit was granted last.
+  # `taken` is what was consumed of stdout, stderr and further descriptors since credit was granted last.
   defp loop(ref, session, acc, fun, taken) do
     receive do
       {^ref, {:output, number, data}} ->
@@ -98,11 +99,17 @@ defmodule Contained.Session do
     end
   end
 
-  defp consumed(ref, session, {out, err}, 1, size), do: {grant(ref, session, 1, out + size), err}
-  defp consumed(ref, session, {out, err}, 2, size), do: {out, grant(ref, session, 2, err + size)}
+  defp consumed(ref, session, {out, err, more}, 1, size),
+    do: {grant(ref, session, 1, out + size), err, more}
+
+  defp consumed(ref, session, {out, err, more}, 2, size),
+    do: {out, grant(ref, session, 2, err + size), more}
+
+  defp consumed(ref, session, {out, err, more}, fd, size),
+    do: {out, err, Map.put(more, fd, grant(ref, session, fd, Map.get(more, fd, 0) + size))}
 
   defp grant(ref, %{grant: size, launcher: launcher}, number, taken) when taken >= size do
-    send(launcher, {:contained, :credit, ref, name(number), taken})
+    send(launcher, {:contained, :credit, ref, wire(number), taken})
     0
   end
 
@@ -122,7 +129,7 @@ defmodule Contained.Session do
   defp outcome(%{os_pid: os_pid}, {:ended, map}), do: {:ended, os_pid, map}
 
   defp outcome(_session, {:failed, stage, errno, subject}) do
-    {:failed, %Error{reason: errno, stage: stage, subject: subject}}
+    {:failed, Error.new(stage, errno, subject)}
   end
 
   defp outcome(%{os_pid: nil, command: command}, {:launcher_down, :noproc}) do
@@ -184,14 +191,28 @@ defmodule Contained.Session do
       captured: captured(session.command.spec),
       writer: session.writer,
       grant: session.grant,
-      taken: :atomics.new(3, signed: false),
+      taken: :atomics.new(counters(session.command.spec), signed: false),
       patience: patience(session.command.spec),
       deadline: session.deadline
     }
   end
 
+  # What was taken of each stream is counted beside whether all is over.
+  defp counters(spec) do
+    fds = for {fd, :output} <- Map.get(spec, :fds, []), do: counter(fd)
+    Enum.max([counter(2) | fds])
+  end
+
+  @over 1
+  defp counter(number), do: number + 1
+
   defp captured(spec) do
-    for stream <- [:stdout, :stderr], Map.get(spec, stream, default(stream)) == :pipe, do: stream
+    standard =
+      for stream <- [:stdout, :stderr],
+          Map.get(spec, stream, default(stream)) == :pipe,
+          do: stream
+
+    standard ++ for {fd, :output} <- Map.get(spec, :fds, []), do: {:fd, fd}
   end
 
   defp default(:stdout), do: :pipe
@@ -226,11 +247,11 @@ defmodule Contained.Session do
   end
 
   defp take(process, number, data) do
-    taken = :atomics.add_get(process.taken, number, byte_size(data))
+    taken = :atomics.add_get(process.taken, counter(number), byte_size(data))
 
     if taken >= process.grant do
-      :atomics.put(process.taken, number, 0)
-      send(process.launcher, {:contained, :credit, process.ref, name(number), taken})
+      :atomics.put(process.taken, counter(number), 0)
+      send(process.launcher, {:contained, :credit, process.ref, wire(number), taken})
     end
 
     {name(number), data}
@@ -238,11 +259,16 @@ defmodule Contained.Session do
 
   defp name(1), do: :stdout
   defp name(2), do: :stderr
+  defp name(fd), do: {:fd, fd}
 
-  defp over?(process), do: :atomics.get(process.taken, 3) == 1
+  defp wire(1), do: :stdout
+  defp wire(2), do: :stderr
+  defp wire(fd), do: fd
+
+  defp over?(process), do: :atomics.get(process.taken, @over) == 1
 
   defp over(process, result) do
-    :atomics.put(process.taken, 3, 1)
+    :atomics.put(process.taken, @over, 1)
     Input.stop(process.writer)
     leave(process.ref)
     result
@@ -270,7 +296,7 @@ defmodule Contained.Session do
   @spec halt(Process.t()) :: :ok
   def halt(process) do
     unless over?(process) do
-      :atomics.put(process.taken, 3, 1)
+      :atomics.put(process.taken, @over, 1)
       abort(process.ref, process.launcher, process.writer, process.patience)
     end
 
@@ -279,26 +305,29 @@ defmodule Contained.Session do
 
   ## For any process
 
-  @doc "Writes to stdin as fast as the command reads."
-  @spec write(Process.t() | {pid, reference}, iodata) :: :ok | {:error, atom}
-  def write(%Process{launcher: launcher, ref: ref}, data), do: write({launcher, ref}, data)
+  @doc "Writes to stdin, or another descriptor, as fast as the command reads."
+  @spec write(Process.t() | {pid, reference}, Contained.Protocol.fd(), iodata) ::
+          :ok | {:error, atom}
+  def write(%Process{launcher: launcher, ref: ref}, fd, data),
+    do: write({launcher, ref}, fd, data)
 
-  def write(target, data) do
-    data |> Input.chunks() |> Enum.reduce_while(:ok, fn chunk, :ok -> put(target, chunk) end)
+  def write(target, fd, data) do
+    data |> Input.chunks() |> Enum.reduce_while(:ok, fn chunk, :ok -> put(target, fd, chunk) end)
   end
 
-  defp put({launcher, ref}, chunk) do
-    case ask(launcher, :infinity, &{:contained, :write, ref, chunk, &1}) do
+  defp put({launcher, ref}, fd, chunk) do
+    case ask(launcher, :infinity, &{:contained, :write, ref, fd, chunk, &1}) do
       :ok -> {:cont, :ok}
       error -> {:halt, error}
     end
   end
 
-  @spec close_input(Process.t() | {pid, reference}) :: :ok
-  def close_input(%Process{launcher: launcher, ref: ref}), do: close_input({launcher, ref})
+  @spec close_input(Process.t() | {pid, reference}, Contained.Protocol.fd()) :: :ok
+  def close_input(%Process{launcher: launcher, ref: ref}, fd),
+    do: close_input({launcher, ref}, fd)
 
-  def close_input({launcher, ref}) do
-    send(launcher, {:contained, :close_input, ref})
+  def close_input({launcher, ref}, fd) do
+    send(launcher, {:contained, :close_input, ref, fd})
     :ok
   end
 
@@ -321,6 +350,44 @@ defmodule Contained.Session do
       answer -> answer
     end
   end
+
+  # A launcher needs no longer for any of them, unless it starts its port program first.
+  @control_timeout 10_000
+
+  @doc "Asks the port program about a running command, or for something to be done to it."
+  @spec control(Process.t() | {pid, reference}, Contained.Protocol.operation()) ::
+          {:ok, term} | {:error, Error.t()}
+  def control(%Process{launcher: launcher, ref: ref}, operation),
+    do: control({launcher, ref}, operation)
+
+  def control({launcher, ref}, operation) do
+    request = &{:contained, :control, ref, operation, &1}
+    launcher |> ask(@control_timeout, request) |> answer(:signal, :esrch, "")
+  end
+
+  @doc "Asks a launcher: `:greet` for what its port program can do, `:sweep` to clean up."
+  @spec ask_launcher(GenServer.server() | :dedicated, :greet | :sweep) ::
+          {:ok, term} | {:error, Error.t()}
+  def ask_launcher(launcher, question) do
+    with {:ok, pid} <- Launcher.find(launcher) do
+      pid
+      |> ask(@control_timeout, &{:contained, question, &1})
+      |> answer(:launcher, :launcher_down, inspect(launcher))
+    else
+      {:error, reason} -> {:error, Error.new(:launcher, reason, inspect(launcher))}
+    end
+  end
+
+  defp answer({:ok, term}, _stage, _closed, _subject), do: {:ok, term}
+
+  defp answer({:error, stage, errno, subject}, _, _, _),
+    do: {:error, Error.new(stage, errno, subject)}
+
+  defp answer({:error, :closed}, stage, closed, subject),
+    do: {:error, Error.new(stage, closed, subject)}
+
+  defp answer({:error, :timeout}, _stage, _closed, subject),
+    do: {:error, Error.new(:launcher, :timeout, subject)}
 
   defp ask(launcher, timeout, request) do
     reply = :erlang.monitor(:process, launcher, alias: :reply_demonitor)

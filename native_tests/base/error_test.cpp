@@ -47,12 +47,12 @@ TEST(ErrnoName, KnowsEveryNumberThatTheLibraryKnows) {
 
 TEST(StageName, EveryStageHasItsOwn) {
   std::set<std::string_view> names;
-  const auto last = static_cast<int>(Stage::kProtocol);
+  const auto last = static_cast<int>(Stage::kLimit);
   for (int stage = 0; stage <= last; ++stage) names.insert(name(static_cast<Stage>(stage)));
   EXPECT_EQ(names.size(), static_cast<std::size_t>(last) + 1);
   EXPECT_EQ(names.count("unknown"), 0U);
   EXPECT_EQ(name(Stage::kExec), "exec");
-  EXPECT_EQ(name(Stage::kProtocol), "protocol");
+  EXPECT_EQ(name(Stage::kLimit), "limit");
 }
 
 TEST(StageName, OfANumberBeyondTheLastIsUnknown) {

@@ -90,18 +90,18 @@ TEST(ParseMountinfo, SkipsWhatIsNoMountinfo) {
 }
 
 TEST(ParseV2Path, FindsItsLineAmongV1) {
-  EXPECT_EQ(parse_v2_path(kHybridPaths).value(), "/jobs/one");
-  EXPECT_EQ(parse_v2_path("0::/").value(), "/");
+  EXPECT_EQ(parse_path(kHybridPaths, {}).value(), "/jobs/one");
+  EXPECT_EQ(parse_path("0::/", {}).value(), "/");
 }
 
 TEST(ParseV2Path, KeepsColonsSpacesAndParents) {
-  EXPECT_EQ(parse_v2_path("0::/a:b::c d\n").value(), "/a:b::c d");
-  EXPECT_EQ(parse_v2_path("10:cpu:/x\n0::/../../y\n").value(), "/../../y");
+  EXPECT_EQ(parse_path("0::/a:b::c d\n", {}).value(), "/a:b::c d");
+  EXPECT_EQ(parse_path("10:cpu:/x\n0::/../../y\n", {}).value(), "/../../y");
 }
 
 TEST(ParseV2Path, IsAbsentOnPureV1) {
   for (const char* text : {"", "1:name=systemd:/\n2:cpu:/0::/\n", "10::/x\n"}) {
-    const auto path = parse_v2_path(text);
+    const auto path = parse_path(text, {});
     ASSERT_FALSE(path) << text;
     EXPECT_EQ(path.error().code, ENOENT);
   }
@@ -160,7 +160,7 @@ TEST(LiesWithin, KnowsRemovedGroups) {
 }
 
 TEST(ChooseLayout, OfAHybridMachine) {
-  const auto path = parse_v2_path(kHybridPaths).value();
+  const auto path = parse_path(kHybridPaths, {}).value();
   const auto layout = choose_layout(parse_mountinfo(kHybrid), path);
   ASSERT_TRUE(layout);
   EXPECT_EQ(layout->mountpoint, "/sys/fs/cgroup/unified");

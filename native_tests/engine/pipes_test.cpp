@@ -19,10 +19,10 @@ protocol::Start with(protocol::Stdin in, protocol::Output out, protocol::Output 
 TEST(PipesTest, TheDefaultIsASilentStdinAPipedStdoutAndTheVmsStderr) {
   auto pipes = make_pipes(protocol::Start{}, kNull);
   ASSERT_TRUE(pipes.ok());
-  EXPECT_TRUE(pipes->in.valid());
-  EXPECT_FALSE(pipes->feed);
-  EXPECT_TRUE(pipes->out.valid());
-  EXPECT_FALSE(pipes->err.valid());
+  ASSERT_EQ(pipes->inputs.size(), 1U);
+  EXPECT_FALSE(pipes->inputs[0].feed);
+  ASSERT_EQ(pipes->outputs.size(), 1U);
+  EXPECT_EQ(pipes->outputs[0].stream, protocol::Stream::kStdout);
   EXPECT_EQ(pipes->child[2], 2);
 }
 
@@ -31,7 +31,7 @@ TEST(PipesTest, InheritAndNullNeedNoPipe) {
       with(protocol::Stdin::kInherit, protocol::Output::kInherit, protocol::Output::kNull), kNull);
   ASSERT_TRUE(pipes.ok());
   EXPECT_EQ(pipes->child, (std::array<int, 3>{0, 1, kNull}));
-  EXPECT_FALSE(pipes->in.valid() || pipes->out.valid() || pipes->err.valid());
+  EXPECT_TRUE(pipes->inputs.empty() && pipes->outputs.empty() && pipes->held.empty());
 }
 
 TEST(PipesTest, MergedStreamsAreTheSamePipe) {
@@ -46,12 +46,34 @@ TEST(PipesTest, OursNeverBlockAndTheChildsDo) {
   auto pipes = make_pipes(
       with(protocol::Stdin::kPipe, protocol::Output::kPipe, protocol::Output::kPipe), kNull);
   ASSERT_TRUE(pipes.ok());
-  EXPECT_TRUE(pipes->feed);
-  for (const int fd : {pipes->in.get(), pipes->out.get(), pipes->err.get()}) {
+  EXPECT_TRUE(pipes->inputs[0].feed);
+  for (const int fd :
+       {pipes->inputs[0].fd.get(), pipes->outputs[0].fd.get(), pipes->outputs[1].fd.get()}) {
     EXPECT_NE(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
     EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
   }
   for (const int fd : pipes->child) EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST(PipesTest, FurtherDescriptorsOfEachKind) {
+  using Kind = protocol::Fd::Kind;
+  auto start = with(protocol::Stdin::kNull, protocol::Output::kPipe, protocol::Output::kInherit);
+  start.fds = {{3, Kind::kOutput},
+               {4, Kind::kInput},
+               {5, Kind::kNull},
+               {6, Kind::kStdout},
+               {7, Kind::kStderr}};
+  auto pipes = make_pipes(start, kNull);
+  ASSERT_TRUE(pipes.ok());
+  ASSERT_EQ(pipes->outputs.size(), 2U);
+  EXPECT_EQ(pipes->outputs[1].stream, protocol::Stream{3});
+  ASSERT_EQ(pipes->inputs.size(), 1U);
+  EXPECT_EQ(pipes->inputs[0].number, 4);
+  EXPECT_TRUE(pipes->inputs[0].feed);
+  ASSERT_EQ(pipes->extras.size(), 5U);
+  EXPECT_EQ(pipes->extras[2], std::pair(5, kNull));
+  EXPECT_EQ(pipes->extras[3], std::pair(6, pipes->child[1]));
+  EXPECT_EQ(pipes->extras[4], std::pair(7, 2));
 }
 
 }  // namespace

@@ -83,7 +83,9 @@ TEST_F(ReaperTest, KillsStraysButNotWhatIsWatched) {
   const pid_t watched = sleeper();
   bool reaped = false;
   reaper_.watch(watched, [&reaped](const process::Reaped&) { reaped = true; });
-  reaper_.kill_strays(cgroup::Tree{});
+  const auto ground = cgroup::Ground::create({.base = {}, .containment = "best_effort"}, {});
+  ASSERT_TRUE(ground.ok());
+  reaper_.kill_strays(*ground);
   run_until([stray] { return ::kill(stray, 0) < 0; });
   EXPECT_EQ(::kill(watched, 0), 0);
   ::kill(watched, SIGKILL);

@@ -12,7 +12,15 @@ using ::testing::IsEmpty;
 class SpecTest : public ::testing::Test {
  protected:
   process::SpawnSpec spec(const std::string& vm_directory = {}) const {
-    return spec_of(start_, environment_, vm_directory);
+    auto made = spec_of(start_, environment_, vm_directory);
+    EXPECT_TRUE(made.ok());
+    return made ? *made : process::SpawnSpec{};
+  }
+
+  Error refusal() const {
+    auto made = spec_of(start_, environment_, {});
+    EXPECT_FALSE(made.ok());
+    return made ? Error{} : made.error();
   }
 
   const char* const variables_[2] = {"A=1", nullptr};
@@ -44,6 +52,37 @@ TEST_F(SpecTest, TheDirectoryIsTheRequestsElseTheVms) {
 TEST_F(SpecTest, TheEnvironmentIsTheChangedOne) {
   start_.env = {{"B", "2"}};
   EXPECT_THAT(spec().env, ElementsAre("A=1", "B=2"));
+}
+
+TEST_F(SpecTest, WhoIsHandedOn) {
+  start_.identity.uid = 7;
+  start_.identity.gid = 8;
+  start_.identity.groups = {9, 10};
+  start_.identity.rlimits = {{"nofile", 5, std::nullopt}};
+  start_.identity.capabilities = {.drop_all = true, .drop = {}, .keep = {}, .ambient = {}};
+  const auto who = spec().who;
+  EXPECT_EQ(who.uid, 7U);
+  EXPECT_EQ(who.gid, 8U);
+  EXPECT_EQ(who.groups, (std::vector<gid_t>{9, 10}));
+  ASSERT_EQ(who.limits.size(), 1U);
+  EXPECT_EQ(who.limits[0].resource, RLIMIT_NOFILE);
+  EXPECT_EQ(who.limits[0].value.rlim_cur, 5U);
+  EXPECT_EQ(who.limits[0].value.rlim_max, RLIM_INFINITY);
+  ASSERT_TRUE(who.capabilities.has_value());
+  EXPECT_NE(who.capabilities->drop, 0U);
+}
+
+TEST_F(SpecTest, AskingForNothingIsPlain) { EXPECT_TRUE(spec().who.plain()); }
+
+TEST_F(SpecTest, AnUnknownResourceAndAnUnknownCapabilityAreNamed) {
+  start_.identity.rlimits = {{"files", 5, 5}};
+  EXPECT_EQ(refusal().stage, Stage::kRlimit);
+  EXPECT_EQ(refusal().subject, "files");
+  start_.identity.rlimits.clear();
+  start_.identity.capabilities = {
+      .drop_all = false, .drop = {"cap_fly"}, .keep = {}, .ambient = {}};
+  EXPECT_EQ(refusal().stage, Stage::kCapabilities);
+  EXPECT_EQ(refusal().subject, "cap_fly");
 }
 
 }  // namespace

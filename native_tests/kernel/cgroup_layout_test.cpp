@@ -15,7 +15,7 @@ class RealLayout : public test::RealGroups {
  protected:
   static std::string path_of(pid_t pid) {
     const auto file = fmt::format("/proc/{}/cgroup", pid);
-    return parse_v2_path(std::move(read_file_at(AT_FDCWD, file)).value()).value();
+    return parse_path(std::move(read_file_at(AT_FDCWD, file)).value(), {}).value();
   }
 };
 

@@ -40,6 +40,47 @@ TEST(ArgumentsTest, NobodyElseIsEverAVictim) {
   }
 }
 
+TEST(ArgumentsTest, TheWayToContain) {
+  EXPECT_EQ(parse({})->containment, Containment::kAuto);
+  EXPECT_EQ(parse({"--containment", "auto"})->containment, Containment::kAuto);
+  EXPECT_EQ(parse({"--containment", "required"})->containment, Containment::kRequired);
+  EXPECT_EQ(parse({"--containment", "cgroup2"})->containment, Containment::kCgroup2);
+  EXPECT_EQ(parse({"--containment", "hybrid"})->containment, Containment::kHybrid);
+  EXPECT_EQ(parse({"--containment", "cgroup1"})->containment, Containment::kCgroup1);
+  EXPECT_EQ(parse({"--containment", "best_effort"})->containment, Containment::kBestEffort);
+  EXPECT_EQ(parse({"--containment", "best"}).error().subject, "--containment");
+  EXPECT_EQ(parse({"--containment"}).error().subject, "--containment");
+}
+
+TEST(ArgumentsTest, OptionsOfServingInAnyOrder) {
+  const auto arguments = parse({"--take-over", "--containment", "hybrid", "--cgroup-base", "/x"});
+  ASSERT_TRUE(arguments.ok());
+  EXPECT_EQ(arguments->mode, Arguments::Mode::kServe);
+  EXPECT_TRUE(arguments->take_over);
+  EXPECT_EQ(arguments->containment, Containment::kHybrid);
+  EXPECT_EQ(arguments->cgroup_base, "/x");
+  EXPECT_EQ(parse({"--take-over", "x"}).error().subject, "x");
+}
+
+TEST(ArgumentsTest, AnIdentityHasEachFieldOnce) {
+  const auto arguments = parse({"--identity", "user=a=b", "group=7", "groups=x,y,,7"});
+  ASSERT_TRUE(arguments.ok());
+  EXPECT_EQ(arguments->mode, Arguments::Mode::kIdentity);
+  EXPECT_EQ(arguments->identity.user, "a=b");
+  EXPECT_EQ(arguments->identity.group, "7");
+  EXPECT_EQ(arguments->identity.groups, (std::vector<std::string>{"x", "y", "", "7"}));
+  EXPECT_EQ(parse({"--identity", "groups="})->identity.groups, std::vector<std::string>{});
+}
+
+TEST(ArgumentsTest, AnythingElseIsNoIdentity) {
+  for (const char* word : {"user", "user=", "group=", "home=x", "=x", ""}) {
+    EXPECT_EQ(parse({"--identity", word}).error().subject, word);
+  }
+  EXPECT_EQ(parse({"--identity", "user=a", "user=b"}).error().subject, "user=b");
+  EXPECT_EQ(parse({"--identity", "groups=a", "groups=b"}).error().subject, "groups=b");
+  EXPECT_EQ(parse({"--identity"}).error().subject, "--identity");
+}
+
 TEST(ArgumentsTest, AnythingElseIsRefusedByName) {
   EXPECT_EQ(parse({"--nonsense"}).error().subject, "--nonsense");
   EXPECT_EQ(parse({"--version", "x"}).error().subject, "--version");

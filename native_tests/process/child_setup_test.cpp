@@ -10,87 +10,18 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "support/child_half.hpp"
 #include "support/child_run.hpp"
 #include "support/temp_dir.hpp"
 
 namespace contained::process {
 namespace {
 
-using Prepare = std::function<void(ChildPlan&)>;
-
-// Runs the child half after a plain fork, and after |prepare| arranged things in the child.
-class ChildHalf {
- public:
-  ChildHalf(std::vector<std::string> argv, const Prepare& prepare) {
-    auto status = make_pipe();
-    auto out = make_pipe();
-    if (argv[0].find('/') == std::string::npos) argv[0] = test::helper(argv[0]);
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ == 0) become(argv, parent, status->write.get(), out->write.get(), prepare);
-    status_ = std::move(status->read);
-    out_ = std::move(out->read);
-  }
-  ChildHalf(const ChildHalf&) = delete;
-  ChildHalf& operator=(const ChildHalf&) = delete;
-  ~ChildHalf() { end(); }
-
-  pid_t pid() const { return pid_; }
-  std::string out() { return *read_all(out_.get()); }
-
-  // "exec: enoent", or "" when the pipe was closed without a word.
-  std::string failure() {
-    StatusWord word = {};
-    const auto n = ::read(status_.get(), word.data(), word.size());
-    return n == 0 ? "" : decode_status(word).message();
-  }
-
-  int exit_code() {
-    siginfo_t info = {};
-    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED);
-    pid_ = 0;
-    return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
-  }
-
-  bool stopped() const {
-    siginfo_t info = {};
-    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT);
-    return info.si_code == CLD_STOPPED;
-  }
-
- private:
-  [[noreturn]] static void become(const std::vector<std::string>& argv, pid_t parent, int status,
-                                  int out, const Prepare& prepare) {
-    std::vector<char*> pointers;
-    pointers.reserve(argv.size() + 1);
-    for (const auto& arg : argv) pointers.push_back(const_cast<char*>(arg.c_str()));
-    pointers.push_back(nullptr);
-    char* none = nullptr;
-    ChildPlan plan;
-    plan.program = pointers[0];
-    plan.argv = pointers.data();
-    plan.envp = &none;
-    plan.stdio = {0, out, 2};
-    plan.status_fd = status;
-    plan.parent = parent;
-    prepare(plan);
-    run_child(plan);
-  }
-
-  void end() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
-  pid_t pid_ = 0;
-  UniqueFd status_;
-  UniqueFd out_;
-};
+using test::ChildHalf;
+using test::Prepare;
 
 std::string failure_with(const Prepare& prepare) {
   ChildHalf setup({"/bin/true"}, prepare);
@@ -103,15 +34,12 @@ void open_many(ChildPlan&) {
   for (int i = 0; i < 500; ++i) ::open("/dev/null", O_RDONLY);
 }
 
-TEST(StatusWord, CarriesStageAndErrno) {
-  const auto error = decode_status(encode_status(Stage::kExec, ENOENT));
-  EXPECT_EQ(error.message(), "exec: enoent");
-}
+void enter(ChildPlan& plan, int procs) { plan.attach_fds[plan.attach_count++] = procs; }
 
 TEST(ChildSetup, EachStageFailsByItsName) {
   EXPECT_EQ(failure_with([](ChildPlan& plan) { plan.stdio[1] = 999; }), "stdio: ebadf");
   EXPECT_EQ(failure_with([](ChildPlan& plan) { plan.stdio[2] = -1; }), "stdio: ebadf");
-  EXPECT_EQ(failure_with([](ChildPlan& plan) { plan.procs_fd = ::open("/dev/full", O_WRONLY); }),
+  EXPECT_EQ(failure_with([](ChildPlan& plan) { enter(plan, ::open("/dev/full", O_WRONLY)); }),
             "cgroup: enospc");
   EXPECT_EQ(failure_with([](ChildPlan&) { ::setpgid(0, 0); }), "session: eperm");
   EXPECT_EQ(failure_with([](ChildPlan& plan) { plan.cd = "/no/such"; }), "chdir: enoent");
@@ -173,7 +101,7 @@ TEST(ChildSetup, AttachesByWritingZeroAndClosesThat) {
   const test::TempDir dir;
   const auto procs = dir.file("cgroup.procs", "", 0600);
   ChildHalf setup({"print_fds"},
-                  [&](ChildPlan& plan) { plan.procs_fd = ::open(procs.c_str(), O_WRONLY); });
+                  [&](ChildPlan& plan) { enter(plan, ::open(procs.c_str(), O_WRONLY)); });
   EXPECT_EQ(setup.out(), "0\n1\n2\n");
   EXPECT_EQ(*read_file_at(AT_FDCWD, procs), "0");
 }

@@ -184,7 +184,7 @@ TEST(DecodeStart, TakesTheDefaultsOfTheTable) {
   EXPECT_EQ(start.stop, (Ladder{{15, 500}}));
   EXPECT_EQ(start.signal_to, Target::kAll);
   EXPECT_EQ(start.linger, Linger::kWait);
-  EXPECT_EQ(start.group, "default");
+  EXPECT_EQ(start.placement.group, "default");
   EXPECT_FALSE(start.clear_env || start.cd || start.timeout_ms || start.max_output);
 }
 
@@ -289,12 +289,21 @@ TEST(DecodeStart, TakesWordsOnlyForWords) {
 TEST(DecodeStart, ChecksTheNameOfTheGroup) {
   EXPECT_TRUE(accepts_binary("group", "web-1_a.b"));
   EXPECT_TRUE(accepts_binary("group", std::string(64, 'g')));
+  EXPECT_TRUE(accepts_binary("group", "a/b/c/d"));
   EXPECT_FALSE(accepts_binary("group", std::string(65, 'g')));
   for (const std::string_view name :
        {std::string_view(""), std::string_view("."), std::string_view(".."),
-        std::string_view(".hidden"), std::string_view("a/b"), std::string_view("a b"),
+        std::string_view(".hidden"), std::string_view("a/"), std::string_view("a//b"),
+        std::string_view("a/../b"), std::string_view("a/b/c/d/e"), std::string_view("a b"),
         std::string_view("\xC3\xA4"), kNul}) {
     EXPECT_FALSE(accepts_binary("group", name)) << name;
+  }
+}
+
+TEST(DecodeStart, TheCommandsOwnGroupHasOneName) {
+  EXPECT_TRUE(accepts_binary("name", "one"));
+  for (const std::string_view name : {"", "a/b", "..", "a b"}) {
+    EXPECT_FALSE(accepts_binary("name", name)) << name;
   }
 }
 

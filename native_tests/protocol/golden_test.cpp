@@ -50,7 +50,7 @@ void is_full_start(const Request& request) {
   EXPECT_EQ(start.stop, (Ladder{{15, 2000}, {2, 500}}));
   EXPECT_EQ(start.signal_to, Target::kLeader);
   EXPECT_EQ(start.linger, Linger::kLeave);
-  EXPECT_EQ(start.group, "web-1_a.b");
+  EXPECT_EQ(start.placement.group, "web-1_a.b");
 }
 
 void is_start_of_empty_lists(const Request& request) {
@@ -91,6 +91,80 @@ void is_stop_by_ladder(const Request& request) {
   EXPECT_EQ(as<Stop>(request).ladder, (Ladder{{15, 500}, {9, 86400000}}));
 }
 
+void is_start_as_somebody(const Request& request) {
+  const auto& who = as<Start>(request).identity;
+  EXPECT_EQ(who.uid, 65534U);
+  EXPECT_EQ(who.gid, 65534U);
+  EXPECT_EQ(who.groups, (std::vector<std::uint32_t>{4, 65534}));
+  EXPECT_EQ(who.umask, 022U);
+  EXPECT_EQ(who.nice, -5);
+  EXPECT_EQ(who.oom_score_adj, -1000);
+  EXPECT_EQ(who.rlimits, (std::vector<Rlimit>{{"nofile", 256, std::nullopt}, {"cpu", 1, 2}}));
+  EXPECT_TRUE(who.no_new_privs);
+  EXPECT_EQ(who.capabilities,
+            (Capabilities{true, {}, std::vector<std::string>{"kill"}, {"cap_net_raw"}}));
+}
+
+void is_start_somewhere(const Request& request) {
+  const auto& where = as<Start>(request).placement;
+  EXPECT_EQ(where.group, "web/a.b");
+  EXPECT_EQ(where.name, "one");
+  EXPECT_EQ(where.limits, (std::vector<Limit>{{"memory", "64M"}, {"cpu", "0.5"}}));
+  EXPECT_EQ(where.group_limits, (std::vector<Limit>{{"pids", "100"}}));
+  EXPECT_EQ(where.settings, (std::vector<Setting>{{"memory", "memory.high", "1000000"}}));
+  EXPECT_TRUE(where.ignore_unsupported);
+  EXPECT_TRUE(where.keep);
+  EXPECT_TRUE(where.delegate);
+}
+
+void is_start_with_fds(const Request& request) {
+  using Kind = Fd::Kind;
+  EXPECT_EQ(as<Start>(request).fds, (std::vector<Fd>{{3, Kind::kOutput},
+                                                     {4, Kind::kInput},
+                                                     {5, Kind::kNull},
+                                                     {6, Kind::kStdout},
+                                                     {63, Kind::kStderr}}));
+}
+
+void is_input_to_fd(const Request& request) {
+  EXPECT_EQ(as<Input>(request).fd, 4);
+  EXPECT_EQ(as<Input>(request).data, "hi\n");
+}
+
+template <Control::Op op, std::uint32_t ref = 1>
+void is_control(const Request& request) {
+  EXPECT_EQ(as<Control>(request).id, 7U);
+  EXPECT_EQ(as<Control>(request).ref, ref);
+  EXPECT_EQ(as<Control>(request).op, op);
+}
+
+void is_set_limits(const Request& request) {
+  is_control<Control::Op::kSetLimits, kMaxId>(request);
+  EXPECT_EQ(as<Control>(request).limits, (std::vector<Limit>{{"memory", "max"}}));
+}
+
+void is_migrate(const Request& request) {
+  is_control<Control::Op::kMigrate>(request);
+  EXPECT_EQ(as<Control>(request).pid, 813);
+}
+
+void is_get(const Request& request) {
+  is_control<Control::Op::kGet>(request);
+  EXPECT_EQ(as<Control>(request).file, "memory.max");
+}
+
+void is_set(const Request& request) {
+  is_control<Control::Op::kSet>(request);
+  EXPECT_EQ(as<Control>(request).file, "memory.max");
+  EXPECT_EQ(as<Control>(request).value, "max");
+}
+
+void is_sweep(const Request& request) {
+  EXPECT_EQ(as<Control>(request).op, Control::Op::kSweep);
+  EXPECT_EQ(as<Control>(request).id, 0U);
+  EXPECT_EQ(as<Control>(request).ref, 5U);
+}
+
 // clang-format off
 const std::map<std::string, Check> kDown = {
     {"hello", [](const Request& r) { EXPECT_EQ(as<Hello>(r).version, 1); }},
@@ -106,6 +180,24 @@ const std::map<std::string, Check> kDown = {
     {"input_empty", is_input<255, 0>},
     {"input_large_id", is_input<kMaxId, 2>},
     {"close_input", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).id, 7U); }},
+    {"start_who", is_start_as_somebody},
+    {"start_where", is_start_somewhere},
+    {"start_fds", is_start_with_fds},
+    {"input_to", is_input_to_fd},
+    {"close_input_of", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).fd, 4); }},
+    {"credit_fd", is_credit<Stream{3}, 1024>},
+    {"control_path", is_control<Control::Op::kPath>},
+    {"control_stats", is_control<Control::Op::kStats>},
+    {"control_processes", is_control<Control::Op::kProcesses>},
+    {"control_limits", is_control<Control::Op::kLimits>},
+    {"control_freeze", is_control<Control::Op::kFreeze>},
+    {"control_thaw", is_control<Control::Op::kThaw>},
+    {"control_kill", is_control<Control::Op::kKill>},
+    {"control_set_limits", is_set_limits},
+    {"control_migrate", is_migrate},
+    {"control_get", is_get},
+    {"control_set", is_set},
+    {"sweep", is_sweep},
     {"credit_stdout", is_credit<Stream::kStdout, 65536>},
     {"credit_stderr", is_credit<Stream::kStderr, kMaxCredit>},
     {"signal_all", is_signal<15, Target::kAll>},
@@ -140,15 +232,42 @@ std::string output(Id id, Stream stream, std::string_view payload) {
   return std::string(header.data(), header.size()).append(payload);
 }
 
-HelloBack hello(std::string containment, std::string cgroup, std::vector<std::string> refused) {
-  return {"0.1.0",           {811, 90210},      {812, 90210}, std::move(containment),
-          std::move(cgroup), std::move(refused)};
+HelloBack hello(std::string containment, std::string cgroup, std::vector<std::string> refused,
+                std::vector<std::string> limits) {
+  return {"0.1.0",           {811, 90210},       {812, 90210},     std::move(containment),
+          std::move(cgroup), std::move(refused), std::move(limits)};
+}
+
+Ended out_of_memory() {
+  auto ended = quiet_end(6, false, 9, "oom");
+  ended.memory_peak = 1048576;
+  ended.oom_kills = 1;
+  ended.io_read = 2;
+  ended.io_written = 3;
+  ended.pids_peak = 4;
+  ended.not_applied = {"cpu"};
+  return ended;
 }
 
 const std::map<std::string, std::string> kUp = {
-    {"hello",
-     encode(hello("cgroup2", "/sys/fs/cgroup/unified/contained-812", {"clone3", "splice"}))},
-    {"hello_none", encode(hello("none", "", {}))},
+    {"hello", encode(hello("cgroup2", "/sys/fs/cgroup/unified/contained-812", {"clone3", "splice"},
+                           {"memory", "cpu"}))},
+    {"hello_none", encode(hello("none", "", {}, {}))},
+    {"closed_fd", encode(Closed{1, Stream{3}})},
+    {"input_credit_fd", encode(InputCredit{1, 65536, 4})},
+    {"input_closed_fd", encode(InputClosed{1, "epipe", 4})},
+    {"ended_oom", encode(out_of_memory())},
+    {"answer_done", encode(Answer{7, 1, std::monostate()})},
+    {"answer_text", encode(Answer{7, 1, "max"})},
+    {"answer_number", encode(Answer{0, 5, std::uint64_t{2}})},
+    {"answer_counters",
+     encode(Answer{7, 1, Counters{{"cpu_usage_us", 12}, {"memory_current", 1ULL << 40}}})},
+    {"answer_limits", encode(Answer{7, 1, std::vector<Limit>{{"memory", "67108864"}}})},
+    {"answer_processes",
+     encode(Answer{
+         7, 1, std::vector<ProcessRow>{{813, 812, 90210, 'S', "cat", std::string("cat\0-", 5)}}})},
+    {"answer_nothing", encode(Answer{7, 1, std::vector<Limit>()})},
+    {"answer_error", encode(Answer{7, 1, ControlError{"limit", "ebusy", "memory"}})},
     {"started", encode(Started{1, 813})},
     {"failed", encode(Failed{7, "exec", "enoent", "/no/such"})},
     {"output_stdout", output(1, Stream::kStdout, "hi\n")},
@@ -165,6 +284,7 @@ const std::map<std::string, std::string> kUp = {
     {"ended_core", encode(core_dump())},
     {"ended_stopped", encode(quiet_end(4, false, 15, "stopped"))},
     {"ended_output_limit", encode(quiet_end(5, true, 255, "output_limit"))},
+    {"stuck", encode(Stuck{7})},
     {"refused", encode(Refused{7, "start", "id_in_use"})},
     {"refused_unread", encode(Refused{0, "", "bad_request"})},
     {"pong", encode(Pong{42})},

@@ -167,7 +167,7 @@ TEST(SessionTest, AStopThatIsObeyed) {
 TEST(SessionTest, AStopThatIsIgnoredEndsInAKill) {
   auto session = running(one_stream());
   session.resume(StopAsked{});
-  EXPECT_EQ(say(session, TimerFired{}), "kill, watch, timer 10");
+  EXPECT_EQ(say(session, TimerFired{}), "stuck, kill, watch, timer 10");
   EXPECT_EQ(say(session, kEmpty), "");  // the leader is a zombie yet
   EXPECT_EQ(say(session, kKilled), "drain");
   EXPECT_EQ(say(session, StreamEnded{}), "finish");
@@ -180,7 +180,7 @@ TEST(SessionTest, EveryRungHasItsTime) {
   auto session = running(policy);
   EXPECT_EQ(say(session, StopAsked{}), "signal 15 all, watch, timer 2000");
   EXPECT_EQ(say(session, TimerFired{}), "signal 2 all, watch, timer 300");
-  EXPECT_EQ(say(session, TimerFired{}), "kill, watch, timer 10");
+  EXPECT_EQ(say(session, TimerFired{}), "stuck, kill, watch, timer 10");
 }
 
 TEST(SessionTest, AStopCanBringItsOwnLadder) {
@@ -192,7 +192,7 @@ TEST(SessionTest, ALaterStopReplacesAnEarlierOne) {
   auto session = running(one_stream());
   session.resume(StopAsked{});
   EXPECT_EQ(say(session, StopAsked{protocol::Ladder{{SIGINT, 7}}}), "signal 2 all, watch, timer 7");
-  EXPECT_EQ(say(session, TimerFired{}), "kill, watch, timer 10");
+  EXPECT_EQ(say(session, TimerFired{}), "stuck, kill, watch, timer 10");
   EXPECT_EQ(say(session, StopAsked{}), "");  // too late to be gentle again
 }
 
@@ -201,7 +201,7 @@ TEST(SessionTest, TheRestOfTheGroupHasTheGraceToo) {
   session.resume(StopAsked{});
   EXPECT_EQ(say(session, kExitedZero), "check");
   EXPECT_EQ(say(session, kTwoLeft), "watch");
-  EXPECT_EQ(say(session, TimerFired{}), "kill, watch, timer 10");
+  EXPECT_EQ(say(session, TimerFired{}), "stuck, kill, watch, timer 10");
 }
 
 TEST(SessionTest, SignalToLeaderKillsTheRestWithIt) {
@@ -296,6 +296,46 @@ TEST(SessionTest, TooMuchOutputDuringAStopOnlyDiscards) {
   session.resume(kKilled);
   session.resume(kEmpty);
   EXPECT_EQ(session.outcome().reason, Reason::kStopped);
+}
+
+// ---- Out of memory
+
+TEST(SessionTest, ASigkillInAGroupOutOfMemoryWasTheKernels) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, kKilled);
+  EXPECT_EQ(say(session, MemoryExhausted{}), "");
+  EXPECT_EQ(say(session, kEmpty), "finish");
+  EXPECT_EQ(session.outcome().reason, Reason::kOom);
+}
+
+TEST(SessionTest, ALeaderThatSurvivesItsChildsOutOfMemoryHasExited) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, kExitedZero);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kExit);
+}
+
+TEST(SessionTest, OurOwnSigkillIsAStopAlsoWhereMemoryRanOut) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, StopAsked{protocol::Ladder{}});
+  say(session, kKilled);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kStopped);
+}
+
+TEST(SessionTest, TheKernelWasFasterThanTheLadder) {
+  auto session = running(one_stream());
+  say(session, StreamEnded{});
+  say(session, StopAsked{});
+  say(session, kKilled);
+  say(session, MemoryExhausted{});
+  say(session, kEmpty);
+  EXPECT_EQ(session.outcome().reason, Reason::kOom);
 }
 
 }  // namespace

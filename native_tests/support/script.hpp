@@ -19,6 +19,7 @@ struct ActionText {
     const bool all = signal.to == protocol::Target::kAll;
     return fmt::format("signal {} {}", signal.number, all ? "all" : "leader");
   }
+  std::string operator()(const TellStuck&) const { return "stuck"; }
   std::string operator()(const KillGroup&) const { return "kill"; }
   std::string operator()(const CheckGroup&) const { return "check"; }
   std::string operator()(const WatchGroup&) const { return "watch"; }

@@ -24,9 +24,40 @@ defmodule Contained.ErrorTest do
   end
 
   test "every stage of the port program has a message" do
-    for stage <- ~w(option cgroup pipe fork stdio session rlimit signal chdir exec file)a do
+    for stage <-
+          ~w(option cgroup pipe fork stdio session rlimit signal chdir exec file)a ++
+            ~w(limit ids nice oom_score_adj capabilities no_new_privs user group groups)a do
       assert message(reason: :eperm, stage: stage) =~ "(:eperm)"
     end
+  end
+
+  describe "a limit" do
+    test "has its key, if it is one of ours" do
+      assert %Error{key: :memory, subject: "memory"} = Error.new(:limit, :einval, "memory")
+      assert %Error{key: nil, subject: "memory.high"} = Error.new(:limit, :einval, "memory.high")
+      assert %Error{key: nil} = Error.new(:chdir, :enoent, "memory")
+    end
+
+    test "says what to do" do
+      assert message(reason: :enotsup, stage: :limit, subject: "io") ==
+               "cannot set the limit \"io\": it does not exist on this machine (:enotsup). " <>
+                 "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>
+                 "With on_unsupported: :ignore the command runs without"
+
+      for reason <- ~w(einval erange ebusy enodev enospc eacces eperm erofs)a do
+        assert message(reason: reason, stage: :limit) =~ ~r/\(:#{reason}\)\. [A-Z]/
+      end
+    end
+  end
+
+  test "who says what to do" do
+    assert message(reason: :enoent, stage: :user, subject: "nobdy") ==
+             "cannot run the command as the user \"nobdy\": there is none of that name (:enoent). " <>
+               "Check the name, or give a number"
+
+    assert message(reason: :eperm, stage: :ids) =~ "has to run as root"
+    assert message(reason: :einval, stage: :group, subject: "7") =~ "needs the :group option"
+    assert message(reason: :eperm, stage: :rlimit, subject: "nofile") =~ ":rlimits must stay"
   end
 
   test "an unknown reason is shown as it is" do
@@ -43,6 +74,9 @@ defmodule Contained.ErrorTest do
 
     assert message(reason: :signal, stage: :exit, subject: "make", result: killed) ==
              "\"make\" was killed by signal 9 (kill)"
+
+    assert message(reason: :oom, stage: :exit, subject: "x", result: %Result{reason: :oom}) ==
+             "\"x\" was killed by the kernel, its control group was out of memory"
 
     assert message(reason: :timeout, stage: :exit, result: %Result{reason: :timeout}) ==
              "the command ended early (timeout)"

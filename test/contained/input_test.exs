@@ -42,14 +42,14 @@ defmodule Contained.InputTest do
 
   test "what fits the window is sent by the caller, with no process" do
     assert {nil, ref} = start({:iodata, ["hello", ?!]})
-    assert_received {:contained, :write, ^ref, "hello!", nil}, 2_000
-    assert_received {:contained, :close_input, ^ref}, 2_000
+    assert_received {:contained, :write, ^ref, 0, "hello!", nil}, 2_000
+    assert_received {:contained, :close_input, ^ref, 0}, 2_000
   end
 
   test "empty input is closed input" do
     assert {nil, ref} = start({:iodata, ""})
-    assert_received {:contained, :close_input, ^ref}, 2_000
-    refute_received {:contained, :write, _, _, _}
+    assert_received {:contained, :close_input, ^ref, 0}, 2_000
+    refute_received {:contained, :write, _, _, _, _}
   end
 
   test "no input is nothing at all" do
@@ -62,13 +62,13 @@ defmodule Contained.InputTest do
     Input.go(writer)
 
     for _ <- 1..5 do
-      assert_receive {:contained, :write, ^ref, chunk, reply}, 2_000
+      assert_receive {:contained, :write, ^ref, 0, chunk, reply}, 2_000
       assert byte_size(chunk) == @chunk
       refute_received {:contained, _, _, _, _}
       send(reply, {reply, :ok})
     end
 
-    assert_receive {:contained, :close_input, ^ref}, 2_000
+    assert_receive {:contained, :close_input, ^ref, 0}, 2_000
     assert_receive {{:input_down, ^ref}, _, :process, _, :normal}, 2_000
   end
 
@@ -77,12 +77,12 @@ defmodule Contained.InputTest do
     {writer, ref} = start({:enum, Stream.map(1..2, &(send(me, {:at, &1}) && "#{&1}\n"))})
     refute_receive {:at, _}, 20
     Input.go(writer)
-    assert_receive {:contained, :write, ^ref, "1\n", reply}, 2_000
+    assert_receive {:contained, :write, ^ref, 0, "1\n", reply}, 2_000
     refute_received {:at, 2}
     send(reply, {reply, :ok})
-    assert_receive {:contained, :write, ^ref, "2\n", reply}, 2_000
+    assert_receive {:contained, :write, ^ref, 0, "2\n", reply}, 2_000
     send(reply, {reply, :ok})
-    assert_receive {:contained, :close_input, ^ref}, 2_000
+    assert_receive {:contained, :close_input, ^ref, 0}, 2_000
   end
 
   test "a command that reads no more halts the enumerable, and that is no error" do
@@ -90,11 +90,11 @@ defmodule Contained.InputTest do
     endless = Stream.resource(fn -> 0 end, &{["#{&1}"], &1 + 1}, fn _ -> send(me, :halted) end)
     {writer, ref} = start({:enum, endless})
     Input.go(writer)
-    assert_receive {:contained, :write, ^ref, "0", reply}, 2_000
+    assert_receive {:contained, :write, ^ref, 0, "0", reply}, 2_000
     send(reply, {reply, {:error, :epipe}})
     assert_receive :halted, 2_000
     assert_receive {{:input_down, ^ref}, _, :process, _, :normal}, 2_000
-    refute_received {:contained, :close_input, _}
+    refute_received {:contained, :close_input, _, _}
   end
 
   test "what the enumerable raises goes to the session" do

@@ -307,8 +307,20 @@ defmodule Contained.LauncherTest do
       assert File.read!(Path.join(dir, "down")) == "--cgroup-base /sys/fs/cgroup/my base\n"
     end
 
+    test "what commands are contained by, too" do
+      dir = new("#!/bin/sh\necho \"$@\" >\"$(dirname \"$0\")/down\"\n")
+      down = fn -> File.read!(Path.join(dir, "down")) end
+      Task.await(collect(launch(containment: :required, take_over: true)))
+      assert down.() == "--containment required --take-over\n"
+      stop_supervised!(Launcher)
+      Task.await(collect(launch(containment: :auto, take_over: false)))
+      assert down.() == "\n"
+    end
+
     test "wrong ones raise" do
-      for opts <- [[nonsense: 1], [heartbeat: 0], [cgroup_base: :a], [:name]] do
+      for opts <-
+            [[nonsense: 1], [heartbeat: 0], [cgroup_base: :a], [:name]] ++
+              [[containment: :v2], [containment: nil], [take_over: 1]] do
         assert_raise ArgumentError, ~r/invalid option/, fn -> Launcher.start_link(opts) end
       end
     end

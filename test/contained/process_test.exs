@@ -168,11 +168,11 @@ defmodule Contained.ProcessTest do
       {process, ref} = open()
       data = :binary.copy("x", 100_000)
       task = Task.async(fn -> Process.write(process, data) end)
-      assert_receive {:contained, :write, ^ref, first, reply}, 2_000
+      assert_receive {:contained, :write, ^ref, 0, first, reply}, 2_000
       assert byte_size(first) == 64 * 1024
-      refute_receive {:contained, :write, _, _, _}, 20
+      refute_receive {:contained, :write, _, _, _, _}, 20
       send(reply, {reply, :ok})
-      assert_receive {:contained, :write, ^ref, second, reply}, 2_000
+      assert_receive {:contained, :write, ^ref, 0, second, reply}, 2_000
       assert first <> second == data
       send(reply, {reply, :ok})
       assert Task.await(task) == :ok
@@ -182,7 +182,7 @@ defmodule Contained.ProcessTest do
       {process, _} = open()
       write = fn -> Process.write(process, :binary.copy("x", 100_000)) end
       assert {{:error, :epipe}, _} = answer(:write, write, {:error, :epipe})
-      refute_received {:contained, :write, _, _, _}
+      refute_received {:contained, :write, _, _, _, _}
     end
 
     test "writing nothing asks nobody" do
@@ -193,7 +193,7 @@ defmodule Contained.ProcessTest do
     test "close_stdin/1" do
       {process, ref} = open()
       assert Process.close_stdin(process) == :ok
-      assert_receive {:contained, :close_input, ^ref}, 2_000
+      assert_receive {:contained, :close_input, ^ref, 0}, 2_000
     end
 
     test "signal/3 takes names and numbers" do

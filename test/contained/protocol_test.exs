@@ -23,11 +23,15 @@ defmodule Contained.ProtocolTest do
   # What our encoders make of a request that they can make.
   defp encode({:hello, 1}), do: Protocol.hello()
   defp encode({:start, id, spec}), do: Protocol.start(id, spec)
-  defp encode({:input, id, data}), do: Protocol.input(id, data)
-  defp encode({:close_input, id}), do: Protocol.close_input(id)
+  defp encode({:input, id, data}), do: Protocol.input(id, 0, data)
+  defp encode({:input, id, fd, data}), do: Protocol.input(id, fd, data)
+  defp encode({:close_input, id}), do: Protocol.close_input(id, 0)
+  defp encode({:close_input, id, fd}), do: Protocol.close_input(id, fd)
+  defp encode({:sweep, ref}), do: Protocol.sweep(ref)
   defp encode({:credit, id, stream, bytes}), do: Protocol.credit(id, stream, bytes)
   defp encode({:signal, id, number, target}), do: Protocol.signal(id, number, target)
   defp encode({:stop, id, ladder}), do: Protocol.stop(id, ladder)
+  defp encode({:control, id, ref, operation}), do: Protocol.control(id, ref, operation)
   defp encode({:ping, number}), do: Protocol.ping(number)
   defp encode({:shutdown}), do: Protocol.shutdown()
   defp encode(_unusable), do: nil
@@ -43,7 +47,7 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("down"), encode(term), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             ~w(close_input credit hello input ping shutdown signal start stop)a
+             ~w(close_input control credit hello input ping shutdown signal start stop sweep)a
   end
 
   test "the golden events are decoded" do
@@ -56,8 +60,8 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("up"), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             (~w(closed ended failed hello input_closed input_credit output pong refused) ++
-                ~w(signaled started vm_signal))
+             (~w(answer closed ended failed hello input_closed input_credit output pong refused) ++
+                ~w(signaled started stuck vm_signal))
              |> Enum.map(&String.to_atom/1)
              |> Enum.sort()
   end
@@ -87,6 +91,20 @@ defmodule Contained.ProtocolTest do
   test "a chunk of input is referred to, not copied" do
     chunk = :binary.copy("x", 60_000)
     assert Enum.any?(Protocol.input(1, chunk), &(&1 == chunk))
+  end
+
+  test "an answer may hold nothing, text, numbers and processes" do
+    process = %{pid: 1, ppid: 0, start_time: 9, state: "S", name: "x", command: "x\0"}
+
+    for term <- [nil, "text", [{"cpu_usage_us", 1}], [{"memory", "max"}], [process], 3] do
+      answer = {:answer, 1, 0x7FFFFFFF, {:ok, term}}
+      assert Protocol.decode(:erlang.term_to_binary(answer)) == {:ok, answer}
+    end
+  end
+
+  test "an errno has its name" do
+    assert Protocol.errno("enoent") == :enoent
+    assert Protocol.errno("no errno") == :einval
   end
 
   test "every atom that may come up is known" do

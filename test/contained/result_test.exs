@@ -37,6 +37,15 @@ defmodule Contained.ResultTest do
     assert Result.new(42, %{@ended | status: {:exited, 137}}).exit == {:exited, 137}
   end
 
+  test "what the control group counted, and what was not applied" do
+    counted = %{memory_peak: 1, oom_kills: 2, io_read: 3, io_written: 4, pids_peak: 5}
+    ended = @ended |> Map.merge(counted) |> Map.put(:not_applied, ["memory", "io.latency"])
+    result = Result.new(42, %{ended | reason: :oom, status: {:signaled, 9, false}})
+    assert %Result{reason: :oom, status: 137, not_applied: [:memory, "io.latency"]} = result
+    assert Map.take(result.usage, Map.keys(counted)) == counted
+    assert Result.new(42, @ended).not_applied == []
+  end
+
   test "the launcher went away" do
     assert Result.new(nil, :launcher_down) == %Result{reason: :launcher_down}
     assert %Result{os_pid: 7, status: nil, exit: nil} = Result.new(7, :launcher_down)

@@ -2,7 +2,7 @@ defmodule Contained.Launcher.Link do
   @moduledoc false
   # The port program of one launcher, open or not: frames written to it wait here while it is not.
 
-  alias Contained.{Environment, Executable, Port, Protocol}
+  alias Contained.{Environment, Executable, Limits, Port, Protocol}
 
   # After the worker was killed the guardian empties the control groups; then it has to go too.
   @cleanup 200
@@ -98,6 +98,19 @@ defmodule Contained.Launcher.Link do
   @doc "The program's answer to the greeting."
   @spec greeted(t, map) :: t
   def greeted(link, info), do: %{link | hello: info}
+
+  @doc "What the program can do here. Nothing is known before it has answered."
+  @spec abilities(t) :: map
+  def abilities(%{hello: hello}) do
+    hello = hello || %{}
+
+    %{
+      containment: hello[:containment],
+      cgroup: hello[:cgroup],
+      limits: hello |> Map.get(:limits, []) |> Enum.map(&Limits.key/1),
+      refused: Map.get(hello, :refused, [])
+    }
+  end
 
   @doc """
   Kills a program that does not answer: the worker first, so that its guardian can still empty the

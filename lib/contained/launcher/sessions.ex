@@ -6,30 +6,33 @@ defmodule Contained.Launcher.Sessions do
   #     {:frame, iodata}            to the port program
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
+  #     {:report, event, metadata}  something that the world may want to know of, see Telemetry
   #     {:demonitor, reference}     the owner need not be watched any longer
 
-  alias Contained.Launcher.Feed
+  alias Contained.Launcher.{Controls, Feed}
   alias Contained.Protocol
 
   @max_id 0x7FFFFFFF
 
   defmodule Entry do
     @moduledoc false
-    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :feed] ++
-                [stops: [], signals: []]
+    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace] ++
+                [feeds: %{}, stops: [], signals: []]
   end
 
-  defstruct entries: %{}, ids: %{}, next: 1
+  defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
 
   @type t :: %__MODULE__{
           entries: %{Protocol.id() => struct},
           ids: %{reference => Protocol.id()},
-          next: Protocol.id()
+          next: Protocol.id(),
+          controls: Controls.t()
         }
   @type effect ::
           {:frame, iodata}
           | {:tell, reference, term}
           | {:reply, reference, term}
+          | {:report, [atom], map}
           | {:demonitor, reference}
 
   @spec new() :: t
@@ -37,6 +40,10 @@ defmodule Contained.Launcher.Sessions do
 
   @spec size(t) :: non_neg_integer
   def size(sessions), do: map_size(sessions.entries)
+
+  @doc "Whether nothing runs and nobody waits for an answer."
+  @spec idle?(t) :: boolean
+  def idle?(sessions), do: size(sessions) == 0 and Controls.waiting(sessions.controls) == []
 
   @doc "The session's reference: where its output goes."
   @spec ref(t, Protocol.id()) :: reference | nil
@@ -68,10 +75,16 @@ defmodule Contained.Launcher.Sessions do
       program: spec[:program],
       since: System.os_time(:millisecond),
       grace: grace(spec),
-      feed: if(spec[:stdin] == :pipe, do: Feed.new())
+      feeds: feeds(spec)
     }
 
     put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
+  end
+
+  # One for each descriptor that the command reads from a pipe of ours.
+  defp feeds(spec) do
+    stdin = if spec[:stdin] == :pipe, do: [0], else: []
+    Map.new(stdin ++ for({fd, :input} <- Map.get(spec, :fds, []), do: fd), &{&1, Feed.new()})
   end
 
   defp grace(spec), do: grace_of(Map.get(spec, :stop, [{15, 500}]))
@@ -86,16 +99,16 @@ defmodule Contained.Launcher.Sessions do
 
   ## Requests
 
-  @spec write(t, reference, binary, reference | nil) :: {t, [effect]}
-  def write(sessions, ref, chunk, reply) do
+  @spec write(t, reference, Protocol.fd(), binary, reference | nil) :: {t, [effect]}
+  def write(sessions, ref, fd, chunk, reply) do
     with_entry(sessions, ref, reply(reply, {:error, :closed}), fn id, entry ->
-      feed(sessions, id, entry, &Feed.write(&1, chunk, reply))
+      feed(sessions, id, entry, fd, &Feed.write(&1, chunk, reply))
     end)
   end
 
-  @spec close_input(t, reference) :: {t, [effect]}
-  def close_input(sessions, ref) do
-    with_entry(sessions, ref, [], fn id, entry -> feed(sessions, id, entry, &Feed.close/1) end)
+  @spec close_input(t, reference, Protocol.fd()) :: {t, [effect]}
+  def close_input(sessions, ref, fd) do
+    with_entry(sessions, ref, [], fn id, entry -> feed(sessions, id, entry, fd, &Feed.close/1) end)
   end
 
   @spec credit(t, reference, Protocol.stream(), pos_integer) :: {t, [effect]}
@@ -122,6 +135,25 @@ defmodule Contained.Launcher.Sessions do
     end)
   end
 
+  @doc "Asks about a session. The answer is `{:ok, term}` or `{:error, stage, errno, subject}`."
+  @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
+  def control(sessions, ref, operation, reply) do
+    with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
+      ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+    end)
+  end
+
+  defp gone, do: {:error, :signal, :esrch, ""}
+
+  @doc "Asks for what launchers before have left to be removed."
+  @spec sweep(t, reference) :: {t, [effect]}
+  def sweep(sessions, reply), do: ask(sessions, 0, reply, &Protocol.sweep/1)
+
+  defp ask(sessions, id, reply, frame) do
+    {ref, controls} = Controls.add(sessions.controls, id, reply)
+    {%{sessions | controls: controls}, [{:frame, frame.(ref)}]}
+  end
+
   defp new_grace(entry, :default), do: entry.grace
   defp new_grace(_entry, ladder), do: grace_of(ladder)
 
@@ -137,6 +169,16 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "An event of the port program, `output` excepted: see `ref/2`."
   @spec event(t, Protocol.event()) :: {t, [effect]}
+  def event(sessions, {:answer, _id, ref, answer}) do
+    answered(sessions, Controls.take(sessions.controls, ref), answer)
+  end
+
+  # A refusal does not name the request.
+  def event(sessions, {:refused, id, :control, reason}) do
+    answer = {:error, :option, :einval, Atom.to_string(reason)}
+    answered(sessions, Controls.take_first(sessions.controls, id), answer)
+  end
+
   def event(sessions, event) do
     id = elem(event, 1)
 
@@ -157,15 +199,25 @@ defmodule Contained.Launcher.Sessions do
   # Nobody waits for the end of a stream: what counts is the end of the command.
   defp event(sessions, _id, _entry, {:closed, _, _stream}), do: {sessions, []}
 
-  defp event(sessions, id, entry, {:input_credit, _, bytes}) do
-    feed(sessions, id, entry, &Feed.credit(&1, bytes))
+  defp event(sessions, id, entry, {:input_credit, _, bytes}),
+    do: event(sessions, id, entry, {:input_credit, id, 0, bytes})
+
+  defp event(sessions, id, entry, {:input_credit, _, fd, bytes}) do
+    feed(sessions, id, entry, fd, &Feed.credit(&1, bytes))
   end
 
-  defp event(sessions, id, entry, {:input_closed, _, errno}) do
-    feed(sessions, id, entry, &Feed.broken(&1, errno))
+  defp event(sessions, id, entry, {:input_closed, _, errno}),
+    do: event(sessions, id, entry, {:input_closed, id, 0, errno})
+
+  defp event(sessions, id, entry, {:input_closed, _, fd, errno}) do
+    feed(sessions, id, entry, fd, &Feed.broken(&1, errno))
   end
 
   defp event(sessions, id, entry, {:signaled, _, answer}), do: answer(sessions, id, entry, answer)
+
+  defp event(sessions, _id, entry, {:stuck, _}) do
+    {sessions, [{:report, [:stop, :stuck], Map.take(entry, [:program, :os_pid, :owner])}]}
+  end
 
   defp event(sessions, id, entry, {:ended, _, map}) do
     finish(sessions, id, entry, {:ended, map})
@@ -186,6 +238,10 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp event(sessions, _id, _entry, _event), do: {sessions, []}
+
+  defp answered(sessions, {reply, controls}, answer) do
+    {%{sessions | controls: controls}, reply(reply, answer)}
+  end
 
   # Answers come in the order of the signals.
   defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
@@ -212,8 +268,12 @@ defmodule Contained.Launcher.Sessions do
         effects
       end)
 
-    {%__MODULE__{next: sessions.next}, effects}
+    sweeps = sessions.controls |> Controls.take_all(0) |> elem(0) |> reply_all(failure(message))
+    {%__MODULE__{next: sessions.next}, effects ++ sweeps}
   end
+
+  defp failure({:failed, stage, errno, subject}), do: {:error, stage, errno, subject}
+  defp failure(reason) when is_atom(reason), do: {:error, :launcher, reason, ""}
 
   @doc "What is running, for people."
   @spec list(t) :: [map]
@@ -225,27 +285,34 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp finish(sessions, id, entry, message) do
+    {asking, controls} = Controls.take_all(sessions.controls, id)
+
     waiting =
-      reply_all(entry.signals, {:error, :esrch}) ++
-        reply_all(Feed.waiting(entry.feed), {:error, :closed}) ++ reply_all(entry.stops, :ok)
+      reply_all(asking, gone()) ++
+        reply_all(entry.signals, {:error, :esrch}) ++
+        reply_all(writers(entry), {:error, :closed}) ++ reply_all(entry.stops, :ok)
 
     sessions = %{
       sessions
       | entries: Map.delete(sessions.entries, id),
-        ids: Map.delete(sessions.ids, entry.ref)
+        ids: Map.delete(sessions.ids, entry.ref),
+        controls: controls
     }
 
     {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting]}
   end
 
-  defp feed(sessions, id, entry, change) do
-    {feed, effects} = change.(entry.feed)
-    {put(sessions, id, %{entry | feed: feed}), Enum.map(effects, &with_id(&1, id))}
+  defp writers(entry), do: Enum.flat_map(entry.feeds, fn {_fd, feed} -> Feed.waiting(feed) end)
+
+  defp feed(sessions, id, entry, fd, change) do
+    {feed, effects} = change.(entry.feeds[fd])
+    entry = if feed, do: %{entry | feeds: Map.put(entry.feeds, fd, feed)}, else: entry
+    {put(sessions, id, entry), Enum.map(effects, &with_id(&1, id, fd))}
   end
 
-  defp with_id({:input, chunk}, id), do: {:frame, Protocol.input(id, chunk)}
-  defp with_id(:close_input, id), do: {:frame, Protocol.close_input(id)}
-  defp with_id({:reply, _, _} = reply, _id), do: reply
+  defp with_id({:input, chunk}, id, fd), do: {:frame, Protocol.input(id, fd, chunk)}
+  defp with_id(:close_input, id, fd), do: {:frame, Protocol.close_input(id, fd)}
+  defp with_id({:reply, _, _} = reply, _id, _fd), do: reply
 
   defp with_entry(sessions, ref, otherwise, fun) do
     case sessions.ids do

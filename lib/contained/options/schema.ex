@@ -2,6 +2,8 @@ defmodule Contained.Options.Schema do
   @moduledoc false
   # Every option of every kind of command: what it is called, what it may be, what it does.
 
+  alias Contained.Options.Containment
+
   @all [:cmd, :shell, :run, :stream, :start]
   @collecting [:cmd, :shell, :run]
 
@@ -18,7 +20,8 @@ defmodule Contained.Options.Schema do
   @doc "The options, in the order of the documentation."
   @spec all() :: [map]
   def all do
-    Enum.map(system() ++ streams() ++ limits() ++ stopping() ++ placement(), &complete/1)
+    rows = system() ++ streams() ++ limits() ++ stopping() ++ Containment.rows() ++ placement()
+    Enum.map(rows, &complete/1)
   end
 
   defp complete({name, type, default, doc, kinds, more}) do
@@ -78,6 +81,12 @@ defmodule Contained.Options.Schema do
        "where stderr goes: `:inherit` (the VM's), `:stdout` (as `:stderr_to_stdout`) or\n" <>
          "`:discard`. Where the streams come apart, also `:capture`, and in `run/3`\n" <>
          "`{:into, collectable}`", @all},
+      {:fds, :fds, "[]",
+       "descriptors of the command beyond stdin, stdout and stderr, as pairs of a number from 3 to\n" <>
+         "63 and what it is: `:output` (what the command writes there is told apart by\n" <>
+         "its number), `:input` (written to by `Contained.Process.write/3`), `{:input, iodata}`\n" <>
+         "(read to its end), `:null`, `:stdout` or `:stderr` (the same as these). All others are\n" <>
+         "closed", [:run, :start]},
       {:capture_stderr_only, :boolean, "false", "collects stderr and discards stdout",
        [:cmd, :shell]},
       {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
@@ -147,52 +156,4 @@ defmodule Contained.Options.Schema do
   def default(%{default: {:stderr, _text}}, :run), do: ":capture"
   def default(%{default: {_name, text}}, _kind), do: text
   def default(%{default: text}, _kind), do: text
-
-  @doc "What a type allows, for error messages."
-  @spec allowed(term) :: binary
-  def allowed(:boolean), do: "true or false"
-  def allowed(:names), do: "a list of names of environment variables"
-  def allowed(:input), do: "iodata or an enumerable of iodata"
-  def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
-  def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
-  def allowed(:launcher), do: "the name or pid of a launcher, or :dedicated"
-
-  def allowed(:ladder),
-    do: "a signal such as :term, or at most 16 signals with times such as [{:term, 500}, :kill]"
-
-  def allowed({:one_of, values}), do: "one of #{Enum.map_join(values, ", ", &value/1)}"
-
-  defp value({:into, :t}), do: "{:into, collectable}"
-  defp value(value), do: inspect(value)
-
-  @doc "A type as quoted code."
-  @spec typespec(term) :: Macro.t()
-  def typespec(:collectable), do: quote(do: Collectable.t())
-  def typespec(:truthy), do: quote(do: boolean)
-  def typespec(:boolean), do: quote(do: boolean)
-  def typespec(:count), do: quote(do: pos_integer)
-  def typespec(:string), do: quote(do: binary)
-  def typespec(:names), do: quote(do: [binary])
-  def typespec(:env), do: quote(do: Enumerable.t())
-  def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
-  def typespec(:timeout), do: quote(do: pos_integer | :infinity)
-  def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
-  def typespec({:range, _min, _max}), do: quote(do: pos_integer)
-  def typespec(:launcher), do: quote(do: GenServer.server() | :dedicated)
-
-  def typespec(:ladder) do
-    quote do
-      atom | 1..64 | [atom | 1..64 | {atom | 1..64, non_neg_integer}]
-    end
-  end
-
-  def typespec({:one_of, values}) do
-    values
-    |> Enum.map(&alternative/1)
-    |> Enum.reverse()
-    |> Enum.reduce(fn value, union -> quote(do: unquote(value) | unquote(union)) end)
-  end
-
-  defp alternative({:into, :t}), do: {:into, quote(do: Collectable.t())}
-  defp alternative(value), do: value
 end

@@ -71,9 +71,9 @@ defmodule Contained.Launcher.SessionsTest do
     sessions = Sessions.new()
     assert {_, [{:reply, :me, :ok}]} = Sessions.stop(sessions, ref, :default, :me)
     assert {_, [{:reply, :me, {:error, :esrch}}]} = Sessions.signal(sessions, ref, 1, :all, :me)
-    assert {_, [{:reply, :me, {:error, :closed}}]} = Sessions.write(sessions, ref, "x", :me)
-    assert {_, []} = Sessions.write(sessions, ref, "x", nil)
-    assert {_, []} = Sessions.close_input(sessions, ref)
+    assert {_, [{:reply, :me, {:error, :closed}}]} = Sessions.write(sessions, ref, 0, "x", :me)
+    assert {_, []} = Sessions.write(sessions, ref, 0, "x", nil)
+    assert {_, []} = Sessions.close_input(sessions, ref, 0)
     assert {_, []} = Sessions.credit(sessions, ref, :stdout, 5)
   end
 
@@ -88,22 +88,22 @@ defmodule Contained.Launcher.SessionsTest do
              frames(Sessions.stop(sessions, ref, [{2, 10}], nil))
 
     assert {_, [{:frame, {:input, ^id, "hi"}}, {:reply, :me, :ok}]} =
-             frames(Sessions.write(sessions, ref, "hi", :me))
+             frames(Sessions.write(sessions, ref, 0, "hi", :me))
 
-    assert {_, [{:frame, {:close_input, ^id}}]} = frames(Sessions.close_input(sessions, ref))
+    assert {_, [{:frame, {:close_input, ^id}}]} = frames(Sessions.close_input(sessions, ref, 0))
   end
 
   test "input waits for credit", %{sessions: sessions, id: id, ref: ref} do
     full = :binary.copy("x", 256 * 1024)
-    {sessions, _} = Sessions.write(sessions, ref, full, nil)
-    assert {sessions, []} = Sessions.write(sessions, ref, "more", :me)
+    {sessions, _} = Sessions.write(sessions, ref, 0, full, nil)
+    assert {sessions, []} = Sessions.write(sessions, ref, 0, "more", :me)
 
     assert {sessions, [{:frame, {:input, ^id, "more"}}, {:reply, :me, :ok}]} =
              frames(Sessions.event(sessions, {:input_credit, id, 4}))
 
     assert {sessions, []} = Sessions.event(sessions, {:input_closed, id, :epipe})
 
-    assert {_, [{:reply, :me, {:error, :epipe}}]} = Sessions.write(sessions, ref, "more", :me)
+    assert {_, [{:reply, :me, {:error, :epipe}}]} = Sessions.write(sessions, ref, 0, "more", :me)
   end
 
   test "signals are answered in their order", %{sessions: sessions, id: id, ref: ref} do
@@ -138,6 +138,61 @@ defmodule Contained.Launcher.SessionsTest do
              Sessions.event(sessions, {:refused, id, :signal, :bad_request})
 
     assert Sessions.size(sessions) == 1
+  end
+
+  describe "controls" do
+    test "are answered by their refs", %{sessions: sessions, id: id, ref: ref} do
+      assert {sessions, [{:frame, {:control, ^id, one, :stats}}]} =
+               frames(Sessions.control(sessions, ref, :stats, :first))
+
+      assert {sessions, [{:frame, {:control, ^id, two, :path}}]} =
+               frames(Sessions.control(sessions, ref, :path, :second))
+
+      assert {sessions, [{:reply, :second, {:ok, "/x"}}]} =
+               Sessions.event(sessions, {:answer, id, two, {:ok, "/x"}})
+
+      refused = {:error, :cgroup, :enotsup, ""}
+
+      assert {sessions, [{:reply, :first, ^refused}]} =
+               Sessions.event(sessions, {:answer, id, one, refused})
+
+      assert {_, []} = Sessions.event(sessions, {:answer, id, one, {:ok, nil}})
+    end
+
+    test "of a session that ends say so", %{sessions: sessions, id: id, ref: ref} do
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :me)
+      assert {sessions, effects} = Sessions.event(sessions, {:ended, id, %{}})
+      assert {:reply, :me, {:error, :signal, :esrch, ""}} in effects
+
+      assert {_, [{:reply, :me, {:error, :signal, :esrch, ""}}]} =
+               Sessions.control(sessions, ref, :stats, :me)
+    end
+
+    test "of no session", %{sessions: sessions, id: id, ref: ref} do
+      assert {sessions, [{:frame, {:control, 0, sweep, :sweep}}]} =
+               frames(Sessions.sweep(sessions, :me))
+
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :other)
+      assert {done, _} = Sessions.event(sessions, {:ended, id, %{}})
+      refute Sessions.idle?(done)
+
+      assert {done, [{:reply, :me, {:ok, 3}}]} =
+               Sessions.event(done, {:answer, 0, sweep, {:ok, 3}})
+
+      assert Sessions.idle?(done)
+
+      {_, effects} = Sessions.fail_all(sessions, :launcher_down)
+      assert {:reply, :me, {:error, :launcher, :launcher_down, ""}} in effects
+      assert {:reply, :other, {:error, :signal, :esrch, ""}} in effects
+    end
+
+    test "that are refused", %{sessions: sessions, id: id, ref: ref} do
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :first)
+      {sessions, _} = Sessions.control(sessions, ref, :stats, :second)
+
+      assert {_, [{:reply, :first, {:error, :option, :einval, "bad_request"}}]} =
+               Sessions.event(sessions, {:refused, id, :control, :bad_request})
+    end
   end
 
   test "the owner's death stops the command by its ladder", %{sessions: sessions, id: id} do

@@ -1,0 +1,119 @@
+#include "cgroup/stats.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "cgroup/text.hpp"
+
+namespace contained::cgroup {
+namespace {
+
+// A number of a file: the file's whole text, or what stands behind a key.
+struct Source {
+  std::string_view controller;
+  Version version;
+  const char* file;
+  std::string_view key;  ///< empty: the whole text
+  std::string_view name;
+  std::uint64_t divisor;  ///< v1 counts CPU time in nanoseconds
+  bool sums;              ///< counts since the group was made
+};
+
+constexpr auto kV1 = Version::kV1;
+constexpr auto kV2 = Version::kV2;
+constexpr Source kSources[] = {
+    {"cpu", kV2, "cpu.stat", "nr_throttled", "cpu_throttled", 1, true},
+    {"cpu", kV2, "cpu.stat", "throttled_usec", "cpu_throttled_us", 1, true},
+    {"cpu", kV1, "cpu.stat", "nr_throttled", "cpu_throttled", 1, true},
+    {"cpu", kV1, "cpu.stat", "throttled_time", "cpu_throttled_us", 1000, true},
+    {"cpuacct", kV1, "cpuacct.usage", "", "cpu_usage_us", 1000, true},
+    {"cpuacct", kV1, "cpuacct.usage_user", "", "cpu_user_us", 1000, true},
+    {"cpuacct", kV1, "cpuacct.usage_sys", "", "cpu_system_us", 1000, true},
+    {"memory", kV2, "memory.current", "", "memory_current", 1, false},
+    {"memory", kV2, "memory.peak", "", "memory_peak", 1, true},
+    {"memory", kV2, "memory.swap.current", "", "memory_swap", 1, false},
+    {"memory", kV2, "memory.events", "oom", "memory_oom", 1, true},
+    {"memory", kV2, "memory.events", "oom_kill", "memory_oom_kill", 1, true},
+    {"memory", kV2, "memory.events", "max", "memory_max_events", 1, true},
+    {"memory", kV2, "memory.events", "high", "memory_high_events", 1, true},
+    {"memory", kV1, "memory.usage_in_bytes", "", "memory_current", 1, false},
+    {"memory", kV1, "memory.max_usage_in_bytes", "", "memory_peak", 1, true},
+    {"memory", kV1, "memory.stat", "swap", "memory_swap", 1, false},
+    {"memory", kV1, "memory.oom_control", "oom_kill", "memory_oom_kill", 1, true},
+    {"memory", kV1, "memory.failcnt", "", "memory_max_events", 1, true},
+    {"pids", kV2, "pids.current", "", "pids_current", 1, false},
+    {"pids", kV2, "pids.peak", "", "pids_peak", 1, true},
+    {"pids", kV2, "pids.events", "max", "pids_max_events", 1, true},
+    {"pids", kV1, "pids.current", "", "pids_current", 1, false},
+    {"pids", kV1, "pids.peak", "", "pids_peak", 1, true},
+    {"pids", kV1, "pids.events", "max", "pids_max_events", 1, true}};
+
+void add(Stats& stats, const Stats& more) { stats.insert(stats.end(), more.begin(), more.end()); }
+
+void add_io(int dirfd, Version version, Stats& stats) {
+  if (version == kV2) {
+    const auto text = read_file_at(dirfd, "io.stat");
+    if (text) add(stats, parse_io_stat(*text));
+    return;
+  }
+  const auto bytes = read_file_at(dirfd, "blkio.throttle.io_service_bytes_recursive");
+  if (bytes) add(stats, parse_blkio(*bytes, "io_read_bytes", "io_written_bytes"));
+  const auto operations = read_file_at(dirfd, "blkio.throttle.io_serviced_recursive");
+  if (operations) add(stats, parse_blkio(*operations, "io_reads", "io_writes"));
+}
+
+}  // namespace
+
+void add_stats(int dirfd, std::string_view controller, Version version, bool renewed,
+               Stats& stats) {
+  if (controller == "io" && !renewed) return add_io(dirfd, version, stats);
+  const char* file = "";
+  Result<std::string> text = Error{};
+  for (const auto& source : kSources) {
+    if (source.controller != controller || source.version != version) continue;
+    if (renewed && source.sums) continue;
+    if (std::string_view(file) != source.file) text = read_file_at(dirfd, source.file);
+    file = source.file;
+    if (!text) continue;
+    const auto number =
+        source.key.empty() ? to_number(trimmed(*text)) : number_of(*text, source.key);
+    if (number) stats.emplace_back(source.name, *number / source.divisor);
+  }
+}
+
+std::optional<std::uint64_t> find(const Stats& stats, std::string_view name) {
+  const auto found = std::find_if(stats.begin(), stats.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  if (found == stats.end()) return std::nullopt;
+  return found->second;
+}
+
+Stats parse_io_stat(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+      {"rbytes", "io_read_bytes"},
+      {"wbytes", "io_written_bytes"},
+      {"rios", "io_reads"},
+      {"wios", "io_writes"}};
+  Stats sums;
+  for (const auto& [field, name] : kFields) {
+    std::uint64_t sum = 0;
+    for (auto word : split(text, ' ')) {
+      if (cut(word, '=') == field) sum += to_number(word).value_or(0);
+    }
+    sums.emplace_back(name, sum);
+  }
+  return sums;
+}
+
+Stats parse_blkio(std::string_view text, std::string_view read, std::string_view write) {
+  Stats sums = {{std::string(read), 0}, {std::string(write), 0}};
+  for (auto line : split(text, '\n')) {
+    cut(line, ' ');
+    const auto what = cut(line, ' ');
+    if (what == "Read") sums[0].second += to_number(line).value_or(0);
+    if (what == "Write") sums[1].second += to_number(line).value_or(0);
+  }
+  return sums;
+}
+
+}  // namespace contained::cgroup

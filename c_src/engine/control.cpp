@@ -1,0 +1,112 @@
+#include "engine/control.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/proc.hpp"
+
+namespace contained::engine {
+namespace {
+
+using protocol::Control;
+using What = decltype(protocol::Answer::what);
+
+What told(const Error& error) {
+  return protocol::ControlError{name(error.stage), errno_name(error.code), error.subject};
+}
+
+What told(const Status& status) { return status ? What(std::monostate()) : told(status.error()); }
+
+What told(Result<std::string> text) {
+  return text ? What(std::move(text).value()) : told(text.error());
+}
+
+What told(Result<cgroup::Stats> stats) {
+  return stats ? What(std::move(stats).value()) : told(stats.error());
+}
+
+What told(Result<std::vector<cgroup::Limit>> limits) {
+  if (!limits) return told(limits.error());
+  std::vector<protocol::Limit> told;
+  for (auto& [key, value] : *limits) told.push_back({std::move(key), std::move(value)});
+  return told;
+}
+
+// Without its line end; "" when it is gone or hidden.
+std::string read_of(pid_t pid, const char* file) {
+  auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file));
+  if (!text) return {};
+  while (text->ends_with('\n')) text->pop_back();
+  return std::move(text).value();
+}
+
+What processes_of(const Enclosure& enclosure) {
+  std::vector<protocol::ProcessRow> rows;
+  for (const pid_t pid : enclosure.processes()) {
+    const auto stat = read_proc_stat(pid);
+    if (!stat) continue;
+    rows.push_back({pid, stat->ppid, stat->start_time, stat->state, read_of(pid, "comm"),
+                    read_of(pid, "cmdline")});
+  }
+  return rows;
+}
+
+Status set_limits(cgroup::Cell& cell, const Control& request) {
+  std::vector<cgroup::Limit> limits;
+  for (const auto& [key, value] : request.limits) limits.push_back({key, value});
+  return cell.set_limits(limits);
+}
+
+What ask(cgroup::Cell& cell, const Control& request) {
+  switch (request.op) {
+    case Control::Op::kPath:
+      return cell.path();
+    case Control::Op::kStats:
+      return told(cell.stats());
+    case Control::Op::kLimits:
+      return told(cell.limits());
+    case Control::Op::kSetLimits:
+      return told(set_limits(cell, request));
+    case Control::Op::kFreeze:
+      return told(cell.freeze());
+    case Control::Op::kThaw:
+      return told(cell.thaw());
+    case Control::Op::kMigrate:
+      return told(cell.migrate(request.pid));
+    case Control::Op::kGet:
+      return told(cell.get(request.file));
+    case Control::Op::kSet:
+      return told(cell.set(request.file, request.value));
+    case Control::Op::kKill:
+    case Control::Op::kProcesses:
+    case Control::Op::kSweep:
+      break;
+  }
+  return told(Error{EINVAL, Stage::kOption, {}});
+}
+
+What perform(Enclosure& enclosure, const Control& request) {
+  if (request.op == Control::Op::kProcesses) return processes_of(enclosure);
+  if (request.op == Control::Op::kKill) {
+    enclosure.kill();
+    return std::monostate();
+  }
+  auto* cell = enclosure.cell();
+  if (cell == nullptr) return told(Error{ENOTSUP, Stage::kCgroup, "best_effort"});
+  return ask(*cell, request);
+}
+
+}  // namespace
+
+protocol::Answer answer(const Control& request, Enclosure& enclosure) {
+  return {request.id, request.ref, perform(enclosure, request)};
+}
+
+protocol::Answer refuse(const Control& request, const Error& error) {
+  return {request.id, request.ref, told(error)};
+}
+
+}  // namespace contained::engine

@@ -1,0 +1,16 @@
+// What Contained.Cgroup asks of a running command's group.
+#pragma once
+
+#include "engine/enclosure.hpp"
+#include "protocol/message.hpp"
+
+namespace contained::engine {
+
+/// Does what |request| asks of |enclosure| and tells the result. ENOTSUP where there is no control
+/// group to ask.
+protocol::Answer answer(const protocol::Control& request, Enclosure& enclosure);
+
+/// The answer that an error is.
+protocol::Answer refuse(const protocol::Control& request, const Error& error);
+
+}  // namespace contained::engine

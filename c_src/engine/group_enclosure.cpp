@@ -1,0 +1,216 @@
+#include "engine/group_enclosure.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+namespace contained::engine {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr process::ExitStatus kKilled = {.exited = false, .code = SIGKILL};
+
+// Where no event tells that a group has become empty (v1).
+constexpr milliseconds kPoll{5};
+
+std::uint64_t microseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec);
+}
+
+std::vector<cgroup::Limit> limits_of(const std::vector<protocol::Limit>& asked) {
+  std::vector<cgroup::Limit> limits;
+  for (const auto& [key, value] : asked) limits.push_back({key, value});
+  return limits;
+}
+
+cgroup::Request request_of(const protocol::Placement& asked) {
+  cgroup::Request request;
+  request.group = asked.group;
+  request.name = asked.name.value_or("");
+  request.limits = limits_of(asked.limits);
+  request.group_limits = limits_of(asked.group_limits);
+  for (const auto& [controller, file, value] : asked.settings) {
+    request.settings.push_back({controller, file, value});
+  }
+  request.ignore_unsupported = asked.ignore_unsupported;
+  request.keep = asked.keep;
+  // What was somebody else's is not for the next command.
+  request.fresh = asked.delegate;
+  return request;
+}
+
+}  // namespace
+
+GroupEnclosure::GroupEnclosure(GroupContext context, const protocol::Start& request)
+    : context_(context),
+      asked_(request_of(request.placement)),
+      delegate_(request.placement.delegate),
+      uid_(request.identity.uid.value_or(::geteuid())),
+      gid_(request.identity.gid.value_or(::getegid())) {}
+
+Result<UniqueFd> GroupEnclosure::start(process::SpawnSpec spec, EnclosureOwner& owner) {
+  auto spawned = enter(spec);
+  if (!spawned && spawned.error().stage == Stage::kCgroup && !std::exchange(asked_.fresh, true)) {
+    // Somebody has altered or removed it since it was made: once more, in a new one.
+    spawned = enter(spec);
+  }
+  if (!spawned) return spawned.error();
+  owner_ = &owner;
+  leader_ = std::move(spawned->child);
+  context_.reaper.watch(leader_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
+    self->on_exit(reaped);
+  });
+  return std::move(spawned->status);
+}
+
+Result<process::Spawned> GroupEnclosure::enter(process::SpawnSpec& spec) {
+  auto cell = context_.ground.make(asked_);
+  if (!cell) return cell.error();
+  const auto given = delegate_ ? cell->chown(uid_, gid_) : Status(Done{});
+  spec.cgroup_fd = cell->clone_fd();
+  spec.attach_fds = cell->procs_fds();
+  auto spawned =
+      given ? process::spawn(spec, context_.refused) : Result<process::Spawned>(given.error());
+  cell_ = std::move(*cell);
+  if (!spawned) {
+    if (spawned.error().stage == Stage::kCgroup) distrust();
+    (void)context_.ground.give_back(cell_);
+    cell_ = {};
+  }
+  return spawned;
+}
+
+// A group that was killed is not given to others.
+void GroupEnclosure::distrust() { (void)cell_.kill(); }
+
+void GroupEnclosure::on_exit(const process::Reaped& reaped) {
+  leader_.mark_reaped();
+  usage_of_leader_ = reaped.usage;
+  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
+  if (reaped.status == kKilled && !killed_ && cell_.valid()) {
+    context_.ground.clear_spares();
+    distrust();
+  }
+  if (owner_ != nullptr) owner_->on_leader_exit(reaped);
+}
+
+// ---- Signals
+
+void GroupEnclosure::kill() {
+  killed_ = true;
+  if (cell_.valid()) (void)cell_.kill();
+  (void)leader_.signal(SIGKILL);
+}
+
+void GroupEnclosure::signal(int number, protocol::Target to, std::function<void(Status)> done) {
+  auto sent = leader_.signal(number);
+  if (to == protocol::Target::kAll && cell_.valid()) sent = signal_all(number, std::move(sent));
+  done(std::move(sent));
+}
+
+Status GroupEnclosure::signal_all(int number, Status sent) {
+  // A process can fork while we go through the list: again until nobody is new. What outruns even
+  // that meets cgroup.kill in the end.
+  constexpr int kMostRounds = 8;
+  std::unordered_set<pid_t> told = {leader_.pid()};
+  for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
+    fresh = 0;
+    for (const pid_t pid : cell_.processes()) {
+      if (!told.insert(pid).second) continue;
+      ++fresh;
+      auto reached = process::signal_foreign(
+          pid, number, [this](pid_t candidate) { return cell_.contains(candidate); });
+      if (reached) sent = std::move(reached);
+    }
+  }
+  return sent;
+}
+
+// ---- Is it empty?
+
+// Giving the group back is the check: it is taken when it is empty. What it has counted is read
+// before.
+void GroupEnclosure::check() {
+  if (!cell_.valid()) return tell({});
+  if (auto usage = cell_.usage()) usage_ = std::move(*usage);
+  not_applied_ = cell_.not_applied();
+  const auto taken = context_.ground.give_back(cell_);
+  if (taken && !*taken) return tell({true, cell_.processes().size()});
+  cell_ = {};
+  events_.reset();
+  watching_ = false;
+  tell({});
+}
+
+void GroupEnclosure::watch() {
+  if (watching_ || !cell_.valid()) return;
+  watching_ = true;
+  auto events = cell_.open_events();
+  if (events) events_.emplace(context_.io, events->release());
+  look();
+}
+
+void GroupEnclosure::await_change() {
+  if (!events_) return look_again_after(kPoll);
+  // cgroup.events raises POLLPRI when it changes (cgroup-v2.rst, "[Un]populated Notification").
+  events_->async_wait(Descriptor::wait_error, [weak = weak_from_this()](const auto& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->watching_) self->look();
+  });
+}
+
+void GroupEnclosure::look() {
+  // Reading the watched descriptor is also what re-arms its POLLPRI.
+  const auto populated =
+      events_ ? cgroup::read_populated(events_->native_handle()) : cell_.populated();
+  if (populated && *populated) return await_change();
+  check();
+  // Empty and yet not removed: it had more sub-groups than one call removes, or somebody has just
+  // been moved into it.
+  if (watching_) look_again_after(milliseconds(1));
+}
+
+void GroupEnclosure::look_again_after(milliseconds pause) {
+  if (!recheck_) recheck_.emplace(context_.io);
+  recheck_->expires_after(pause);
+  recheck_->async_wait([weak = weak_from_this()](const auto& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->watching_) self->look();
+  });
+}
+
+void GroupEnclosure::tell(Look look) {
+  if (owner_ != nullptr) owner_->on_look(look);
+}
+
+// ---- The end
+
+void GroupEnclosure::account(protocol::Ended& ended) {
+  const auto cpu = usage_.cpu.value_or(cgroup::CpuTime{microseconds(usage_of_leader_.ru_utime),
+                                                       microseconds(usage_of_leader_.ru_stime)});
+  ended.user_us = cpu.user_us;
+  ended.system_us = cpu.system_us;
+  ended.max_rss_kb = static_cast<std::uint64_t>(usage_of_leader_.ru_maxrss);
+  ended.memory_peak = usage_.memory_peak;
+  ended.oom_kills = usage_.oom_kills;
+  ended.io_read = usage_.io_read;
+  ended.io_written = usage_.io_written;
+  ended.pids_peak = usage_.pids_peak;
+  ended.not_applied = not_applied_;
+}
+
+bool GroupEnclosure::tend(bool kill) {
+  watching_ = false;
+  events_.reset();
+  if (!cell_.valid()) return true;
+  if (kill) (void)cell_.kill();
+  const auto taken = context_.ground.give_back(cell_);
+  return !taken || *taken;
+}
+
+}  // namespace contained::engine

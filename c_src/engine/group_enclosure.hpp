@@ -1,0 +1,66 @@
+// The enclosure by control groups.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "cgroup/cell.hpp"
+#include "cgroup/ground.hpp"
+#include "engine/enclosure.hpp"
+
+namespace contained::engine {
+
+/// What groups and those who watch them need of the worker.
+struct GroupContext {
+  asio::io_context& io;
+  Reaper& reaper;
+  cgroup::Ground& ground;
+  process::Refused& refused;
+};
+
+class GroupEnclosure final : public Enclosure, public std::enable_shared_from_this<GroupEnclosure> {
+ public:
+  GroupEnclosure(GroupContext context, const protocol::Start& request);
+
+  Result<UniqueFd> start(process::SpawnSpec spec, EnclosureOwner& owner) override;
+  void distrust() override;
+  pid_t leader() override { return leader_.pid(); }
+  void check() override;
+  void watch() override;
+  void kill() override;
+  void signal(int number, protocol::Target to, std::function<void(Status)> done) override;
+  std::vector<pid_t> processes() const override { return cell_.processes(); }
+  void account(protocol::Ended& ended) override;
+  bool out_of_memory() const override { return usage_.oom_kills.value_or(0) > 0; }
+  cgroup::Cell* cell() override { return cell_.valid() ? &cell_ : nullptr; }
+  void detach() override { owner_ = nullptr; }
+  bool tend(bool kill) override;
+
+ private:
+  Result<process::Spawned> enter(process::SpawnSpec& spec);
+  void on_exit(const process::Reaped& reaped);
+  Status signal_all(int number, Status sent);
+  void await_change();
+  void look();
+  void look_again_after(std::chrono::milliseconds pause);
+  void tell(Look look);
+
+  GroupContext context_;
+  cgroup::Request asked_;
+  bool delegate_;
+  uid_t uid_;
+  gid_t gid_;
+  EnclosureOwner* owner_ = nullptr;
+  cgroup::Cell cell_;
+  process::Child leader_;
+  rusage usage_of_leader_ = {};
+  cgroup::Usage usage_;
+  std::vector<std::string> not_applied_;
+  std::optional<Descriptor> events_;
+  std::optional<asio::steady_timer> recheck_;
+  bool watching_ = false;
+  bool killed_ = false;
+};
+
+}  // namespace contained::engine

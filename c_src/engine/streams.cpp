@@ -1,0 +1,148 @@
+#include "engine/streams.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace contained::engine {
+namespace {
+
+constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
+Streams::Streams(asio::io_context& io, Outbox& outbox, const protocol::Start& request,
+                 StreamsOwner& owner)
+    : io_(io),
+      outbox_(outbox),
+      owner_(owner),
+      id_(request.id),
+      window_(request.window),
+      max_output_(request.max_output) {}
+
+Streams::~Streams() {
+  for_each_pump(&Pump::detach);
+  for (const auto& mouth : mouths_) {
+    if (mouth->feeder) mouth->feeder->detach();
+  }
+}
+
+void Streams::open(std::vector<InputPipe> inputs, std::vector<OutputPipe> outputs) {
+  lanes_.reserve(outputs.size());
+  for (auto& [stream, fd] : outputs) {
+    auto pump = std::make_shared<Pump>(io_, std::move(fd), id_, stream, outbox_,
+                                       static_cast<PumpOwner&>(*this));
+    lanes_.push_back({stream, std::move(pump), session::Window(window_)});
+  }
+  for (auto& [number, fd, feed] : inputs) {
+    auto mouth = std::make_unique<Mouth>(*this, number);
+    if (feed)
+      mouth->feeder =
+          std::make_shared<Feeder>(io_, std::move(fd), static_cast<FeederOwner&>(*mouth));
+    else
+      mouth->silent = std::move(fd);
+    mouths_.push_back(std::move(mouth));
+  }
+}
+
+void Streams::begin() {
+  begun_ = true;
+  for_each_pump(&Pump::resume);
+}
+
+void Streams::drain() {
+  draining_ = true;
+  for_each_pump(&Pump::drain);
+}
+
+void Streams::discard() { for_each_pump(&Pump::discard); }
+
+void Streams::abandon() {
+  abandoned_ = true;
+  for_each_pump(&Pump::resume);
+}
+
+// ---- Requests
+
+std::string_view Streams::input(const protocol::Input& request) {
+  auto* to = feeder(request.fd);
+  if (to == nullptr) return "not_piped";
+  return to->feed(request.data) ? "" : "window_exceeded";
+}
+
+std::string_view Streams::close_input(int fd) {
+  auto* to = feeder(fd);
+  if (to == nullptr) return "not_piped";
+  to->close();
+  return {};
+}
+
+std::string_view Streams::credit(const protocol::Credit& request) {
+  auto* granted = lane(request.stream);
+  if (granted == nullptr) return "not_piped";
+  if (!granted->window.grant(request.bytes)) return "bad_credit";
+  if (begun_) granted->pump->resume();
+  return {};
+}
+
+std::uint64_t Streams::sent(protocol::Stream stream) const {
+  for (const auto& each : lanes_) {
+    if (each.stream == stream) return each.sent;
+  }
+  return 0;
+}
+
+// ---- The pumps
+
+Streams::Lane* Streams::lane(protocol::Stream stream) {
+  const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [stream](const Lane& each) { return each.stream == stream; });
+  return found == lanes_.end() ? nullptr : &*found;
+}
+
+Feeder* Streams::feeder(int number) {
+  for (const auto& mouth : mouths_) {
+    if (mouth->number == number) return mouth->feeder.get();
+  }
+  return nullptr;
+}
+
+void Streams::for_each_pump(void (Pump::*method)()) {
+  // The end of the last pump may finish the session; what is called lives until then.
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const auto pump = lanes_[i].pump;
+    (pump.get()->*method)();
+  }
+}
+
+Allowance Streams::allowance(protocol::Stream stream) {
+  if (abandoned_) return {kUnlimited, false};
+  const auto left = max_output_ ? *max_output_ - all_sent_ : kUnlimited;
+  if (left == 0) return {0, true};
+  return {draining_ ? left : std::min(left, lane(stream)->window.left()), false};
+}
+
+void Streams::on_taken(protocol::Stream stream, std::size_t bytes) {
+  if (abandoned_) return;
+  auto* taken = lane(stream);
+  taken->sent += bytes;
+  all_sent_ += bytes;
+  if (!draining_) taken->window.take(bytes);
+}
+
+void Streams::on_stream_end(protocol::Stream stream) {
+  if (begun_) outbox_.send_later(protocol::Closed{id_, stream});
+  owner_.on_stream_end();
+}
+
+// ---- The feeders
+
+void Streams::Mouth::on_fed(std::size_t bytes) {
+  streams.outbox_.send(protocol::InputCredit{streams.id_, bytes, number});
+}
+
+void Streams::Mouth::on_input_closed(int code) {
+  streams.outbox_.send(protocol::InputClosed{streams.id_, errno_name(code), number});
+}
+
+}  // namespace contained::engine

@@ -1,0 +1,92 @@
+#include "process/prepare.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+namespace contained::process {
+namespace {
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  // execve(2) takes char* for history's sake and changes nothing.
+  for (const auto& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+bool any_has_nul(const std::vector<std::string>& strings) {
+  for (const auto& string : strings) {
+    if (has_nul(string)) return true;
+  }
+  return false;
+}
+
+std::string_view bad_field(const SpawnSpec& spec) {
+  if (has_nul(spec.program)) return "program";
+  if (spec.args.empty() || any_has_nul(spec.args)) return "args";
+  if (any_has_nul(spec.env)) return "env";
+  if (any_has_nul(spec.candidates)) return "candidates";
+  if (spec.cd && has_nul(*spec.cd)) return "cd";
+  if (spec.attach_fds.size() > kMostAttachments) return "attach_fds";
+  if (spec.extra_fds.size() > kMostExtras) return "extra_fds";
+  return {};
+}
+
+CredentialsPlan credentials_plan(const SpawnSpec& spec, Pointers& pointers) {
+  CredentialsPlan plan;
+  if (!spec.who.plain()) plan.who = &spec.who;
+  if (!pointers.groups) return plan;
+  plan.set_groups = true;
+  plan.groups = pointers.groups->data();
+  plan.group_count = pointers.groups->size();
+  plan.room = pointers.groups_room.data();
+  return plan;
+}
+
+}  // namespace
+
+Status check(const SpawnSpec& spec) {
+  const auto bad = bad_field(spec);
+  if (!bad.empty()) return Error{EINVAL, Stage::kOption, std::string(bad)};
+  return check(spec.who);
+}
+
+Pointers pointers_for(const SpawnSpec& spec) {
+  Pointers pointers = {pointers_to(spec.args),
+                       pointers_to(spec.env),
+                       pointers_to(spec.candidates),
+                       groups_to_set(spec.who),
+                       {}};
+  if (pointers.groups) pointers.groups_room.resize(pointers.groups->size() + 1);
+  return pointers;
+}
+
+ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
+                   const Refused& refused) {
+  ChildPlan plan;
+  if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
+  plan.program = spec.program.c_str();
+  plan.argv = pointers.argv.data();
+  plan.envp = pointers.envp.data();
+  plan.cd = spec.cd ? spec.cd->c_str() : nullptr;
+  plan.stdio = spec.stdio;
+  plan.extras = spec.extra_fds.data();
+  plan.extra_count = spec.extra_fds.size();
+  plan.status_fd = status_fd;
+  plan.parent = ::getpid();
+  plan.open_files = spec.open_files ? &*spec.open_files : nullptr;
+  plan.credentials = credentials_plan(spec, pointers);
+  plan.attach_count = spec.attach_fds.size();
+  std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
+  plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);
+  plan.close_range_refused = refused.close_range;
+  return plan;
+}
+
+}  // namespace contained::process

@@ -1,0 +1,69 @@
+defmodule Contained.Error.Advice do
+  @moduledoc false
+  # What to do about an error, one sentence.
+
+  alias Contained.Error
+
+  @spec on(Error.t()) :: binary | nil
+  def on(%{stage: :exec, reason: :enoent, subject: <<?/, _::binary>>}),
+    do: "Neither it nor, for a script, the interpreter of its first line may be missing"
+
+  def on(%{stage: :exec, reason: :enoent}),
+    do: "Look for it in PATH, or give an absolute path"
+
+  def on(%{stage: :exec, reason: :eacces}),
+    do: "It must be a file, executable by the user of the command"
+
+  def on(%{stage: :exec, reason: :enoexec}),
+    do: "A script needs a #! line, or run its interpreter and give it as an argument"
+
+  def on(%{stage: :exec, reason: :e2big}),
+    do: "Arguments and environment are too large, pass data with the :input option"
+
+  def on(%{stage: :chdir}), do: "Check the :cd option"
+  def on(%{stage: :limit, reason: reason}), do: limit(reason)
+
+  def on(%{stage: :cgroup, reason: :ebusy}),
+    do: "Another command has this :cgroup_name, or it is kept"
+
+  def on(%{stage: :cgroup}),
+    do: "Contained.Cgroup.info/0 shows which control groups the launcher may use"
+
+  def on(%{stage: :group, reason: :einval}),
+    do: "A number without an entry among the users needs the :group option"
+
+  def on(%{stage: stage}) when stage in [:user, :group, :groups],
+    do: "Check the name, or give a number"
+
+  def on(%{stage: :rlimit, reason: :eperm}),
+    do: "Only root may raise a hard limit, :rlimits must stay below that of the VM"
+
+  def on(%{stage: :capabilities, reason: :einval}), do: "See capabilities(7) for the names"
+
+  def on(%{stage: stage, reason: reason})
+      when stage in [:ids, :nice, :oom_score_adj, :capabilities] and reason in [:eperm, :eacces],
+      do: "The VM has to run as root for that, or with the capability that it takes"
+
+  def on(%{stage: :launcher, reason: :noproc}),
+    do: "Start it under a supervisor, or use launcher: :dedicated"
+
+  def on(_error), do: nil
+
+  defp limit(:enotsup) do
+    "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>
+      "With on_unsupported: :ignore the command runs without"
+  end
+
+  defp limit(:erange), do: "Give a value that the kernel takes as it is"
+
+  defp limit(:ebusy),
+    do: "Another command has this :cgroup_name, or the group uses more than the limit already"
+
+  defp limit(:enodev), do: "Name a whole disk, not a partition"
+  defp limit(:enospc), do: "The processors or memory nodes are not among those of the group above"
+
+  defp limit(reason) when reason in [:eacces, :eperm, :erofs],
+    do: "Run the VM as root or in a delegated group, see the guide \"Delegation\""
+
+  defp limit(_einval), do: "Check the value, and that the group above allows as much"
+end

@@ -1,0 +1,172 @@
+defmodule Contained.Identity do
+  @moduledoc false
+  # As whom a command runs: `:user`, `:group` and `:groups` become numbers, and HOME, USER and LOGNAME
+  # those of the user.
+  #
+  # Names are looked up by `contained_port --identity`, a process of its own: the name service may
+  # load what it likes and take its time, and neither the launcher nor its worker waits.
+
+  alias Contained.{Error, Port, Protocol}
+
+  @deadline 10_000
+  @margin 1_000
+  @variables ~w(HOME USER LOGNAME)
+
+  @type t :: {ids :: map, env :: [{binary, binary | nil}]}
+
+  @doc "The ids for the start request, and what they change in the environment."
+  @spec resolve(map) :: {:ok, t} | {:error, Error.t()}
+  def resolve(options) when is_map_key(options, :user) do
+    if known?(options), do: {:ok, {numbers(options), []}}, else: look_up(options)
+  end
+
+  def resolve(options) when is_map_key(options, :group) or is_map_key(options, :groups) do
+    if numeric?(options), do: {:ok, {numbers(options), []}}, else: look_up(options)
+  end
+
+  def resolve(_options), do: {:ok, {%{}, []}}
+
+  defp known?(options) do
+    numeric?(options) and is_map_key(options, :group) and is_map_key(options, :groups) and
+      variables(options) == []
+  end
+
+  defp numeric?(options) do
+    named? = &is_binary/1
+    not Enum.any?([options[:user], options[:group] | Map.get(options, :groups, [])], named?)
+  end
+
+  # Those that have to be set: neither wanted otherwise nor unwanted altogether.
+  defp variables(%{clear_env: true}), do: []
+  defp variables(options) when not is_map_key(options, :user), do: []
+  defp variables(options), do: @variables -- Enum.map(Map.get(options, :env, []), &elem(&1, 0))
+
+  defp numbers(options) do
+    ids = for {from, to} <- [user: :uid, group: :gid], id = options[from], into: %{}, do: {to, id}
+    Map.put(ids, :groups, Map.get(options, :groups, []))
+  end
+
+  ## Looking up
+
+  defp look_up(options) do
+    with {:ok, program} <- locate(),
+         {:ok, found} <- ask(program, arguments(options), options) do
+      {:ok, {ids(found, options), Enum.map(variables(options), &{&1, found[&1]})}}
+    end
+  end
+
+  defp locate do
+    with {:error, errno, subject} <- Port.locate() do
+      {:error, %Error{stage: :launcher, reason: errno, subject: subject}}
+    end
+  end
+
+  # Numbers alone need no look-up, and an empty list would be one of no names.
+  defp arguments(options) do
+    groups = Map.get(options, :groups, [])
+
+    named =
+      if Enum.any?(groups, &is_binary/1), do: ["groups=" <> Enum.join(groups, ",")], else: []
+
+    for(key <- [:user, :group], id = options[key], do: "#{key}=#{id}") ++ named
+  end
+
+  defp ids(found, options) do
+    groups = options |> Map.get(:groups) |> groups(found, options)
+    found |> Map.take([:uid, :gid]) |> Map.put(:groups, groups)
+  end
+
+  defp groups(nil, found, %{user: _}), do: Map.get(found, :groups, [])
+  defp groups(nil, _found, _options), do: []
+
+  defp groups(given, found, _options) do
+    if Enum.any?(given, &is_binary/1), do: Map.get(found, :groups, []), else: given
+  end
+
+  defp ask(program, arguments, options) do
+    case await(spawn_asker(program, ["--identity" | arguments])) do
+      {:identity, 0, text} -> {:ok, parse(text)}
+      {:identity, _status, "error " <> text} -> {:error, refusal(text, options)}
+      {:identity, :timeout, _} -> {:error, error(:timeout, options)}
+      {:identity, :error, reason} -> {:error, %{error(reason, options) | stage: :launcher}}
+      _unusable -> {:error, error(:eproto, options)}
+    end
+  end
+
+  defp error(reason, options) do
+    stage = Enum.find([:user, :group, :groups], &is_map_key(options, &1))
+    %Error{stage: stage, reason: reason, subject: subject(options[stage])}
+  end
+
+  defp subject(ids) when is_list(ids), do: Enum.join(ids, ",")
+  defp subject(id), do: to_string(id)
+
+  # In a process of its own, whose mailbox nobody else uses and whose port ends with it.
+  defp spawn_asker(program, arguments) do
+    {_pid, ref} = spawn_monitor(fn -> exit(run(program, arguments)) end)
+    ref
+  end
+
+  defp await(ref) do
+    receive do
+      {:DOWN, ^ref, _, _, answer} -> answer
+    after
+      @deadline + @margin ->
+        Process.demonitor(ref, [:flush])
+        {:identity, :timeout, ""}
+    end
+  end
+
+  defp run(program, arguments) do
+    options = [:exit_status, :binary, :hide, args: arguments]
+    port = Elixir.Port.open({:spawn_executable, program}, options)
+    read(port, program, "", System.monotonic_time(:millisecond) + @deadline)
+  rescue
+    error in ErlangError -> {:identity, :error, error.original}
+  end
+
+  defp read(port, program, text, deadline) do
+    receive do
+      {^port, {:data, data}} -> read(port, program, text <> data, deadline)
+      {^port, {:exit_status, status}} -> {:identity, status, text}
+    after
+      max(deadline - System.monotonic_time(:millisecond), 0) -> give_up(port, program)
+    end
+  end
+
+  # To close the port would not end what waits for a name service.
+  defp give_up(port, program) do
+    with {:ok, identity} <- Port.identity(port), do: Port.kill(program, [identity])
+    {:identity, :timeout, ""}
+  end
+
+  ## Its answers
+
+  defp parse(text) do
+    text |> String.split("\n", trim: true) |> Enum.reduce(%{}, &line(words(&1), &2))
+  end
+
+  # A name or a directory may hold blanks.
+  defp words(line), do: String.split(line, " ", parts: 2)
+
+  defp line(["uid", number], found), do: Map.put(found, :uid, String.to_integer(number))
+  defp line(["gid", number], found), do: Map.put(found, :gid, String.to_integer(number))
+  defp line(["groups", numbers], found), do: Map.put(found, :groups, integers(numbers))
+  defp line(["name", name], found), do: Map.merge(found, %{"USER" => name, "LOGNAME" => name})
+  defp line(["home", directory], found), do: Map.put(found, "HOME", directory)
+  defp line(_nothing_of_ours, found), do: found
+
+  defp integers(text), do: text |> String.split() |> Enum.map(&String.to_integer/1)
+
+  @stages %{"user" => :user, "group" => :group, "groups" => :groups}
+
+  defp refusal(text, options) do
+    case text |> String.trim_trailing("\n") |> String.split(" ", parts: 3) do
+      [field, errno, value] when is_map_key(@stages, field) ->
+        %Error{stage: @stages[field], reason: Protocol.errno(errno), subject: value}
+
+      _unusable ->
+        error(:eproto, options)
+    end
+  end
+end
