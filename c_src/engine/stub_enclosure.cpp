@@ -6,7 +6,7 @@
 #include <utility>
 #include <variant>
 
-#include "base/proc.hpp"
+#include "process/descendants.hpp"
 
 namespace contained::engine {
 namespace {
@@ -23,13 +23,6 @@ std::vector<std::string> asked_limits(const protocol::Placement& asked) {
   for (const auto& limit : asked.limits) keys.push_back(limit.key);
   for (const auto& setting : asked.settings) keys.push_back(setting.file);
   return keys;
-}
-
-void collect_descendants(pid_t pid, std::vector<pid_t>& pids) {
-  for (const pid_t child : children_of(pid)) {
-    pids.push_back(child);
-    collect_descendants(child, pids);
-  }
 }
 
 }  // namespace
@@ -138,10 +131,11 @@ void StubEnclosure::tell(Look look) {
 
 // ---- What it is asked
 
-// Asked for the number of processes; an empty one tells by its end.
+// Asked for the number of processes; an empty one tells by its end, with which what it has used is
+// known.
 void StubEnclosure::check() {
-  if (!control_) return tell({});
-  (void)process::stub_count(control_->native_handle());
+  if (stub_.reaped()) return tell({});
+  if (control_) (void)process::stub_count(control_->native_handle());
 }
 
 void StubEnclosure::kill() {
@@ -160,14 +154,17 @@ void StubEnclosure::signal(int number, protocol::Target to, Answered done) {
 
 std::vector<pid_t> StubEnclosure::processes() const {
   std::vector<pid_t> pids;
-  if (!stub_.reaped()) collect_descendants(stub_.pid(), pids);
+  if (stub_.reaped()) return pids;
+  for (const auto& [pid, parent] : process::descendants_of(stub_.pid())) {
+    if (process::is_alive(pid)) pids.push_back(pid);
+  }
   return pids;
 }
 
 // ---- The end
 
 void StubEnclosure::account(protocol::Ended& ended) {
-  const auto& usage = control_ ? usage_of_leader_ : usage_of_all_;
+  const auto& usage = stub_.reaped() ? usage_of_all_ : usage_of_leader_;
   ended.user_us = microseconds(usage.ru_utime);
   ended.system_us = microseconds(usage.ru_stime);
   ended.max_rss_kb = static_cast<std::uint64_t>(usage_of_leader_.ru_maxrss);
@@ -175,7 +172,7 @@ void StubEnclosure::account(protocol::Ended& ended) {
 }
 
 bool StubEnclosure::tend(bool kill_too) {
-  if (!control_) return true;
+  if (stub_.reaped()) return true;
   if (kill_too) kill();
   return false;
 }
