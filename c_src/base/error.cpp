@@ -14,7 +14,7 @@ struct ErrnoName {
 };
 
 // Our own table: strerrorname_np(3) is glibc's alone. Where two names share a number (EAGAIN and
-// EWOULDBLOCK, EOPNOTSUPP and ENOTSUP) the one that Erlang uses stands here.
+// EWOULDBLOCK, EOPNOTSUPP and ENOTSUP) the one that Erlang's file module uses stands here.
 constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
                                      {ENOENT, "enoent"},
                                      {ESRCH, "esrch"},

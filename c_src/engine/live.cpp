@@ -15,8 +15,8 @@ namespace {
 
 std::shared_ptr<Enclosure> make_enclosure(Shared& shared, const protocol::Start& request) {
   if (shared.ground.kind() == cgroup::Kind::kBestEffort) {
-    return std::make_shared<StubEnclosure>(StubContext{shared.io, shared.reaper, shared.refused},
-                                           request);
+    return std::make_shared<StubEnclosure>(
+        StubContext{shared.io, shared.reaper, shared.ground, shared.refused}, request);
   }
   return std::make_shared<GroupEnclosure>(
       GroupContext{shared.io, shared.reaper, shared.ground, shared.refused}, request);

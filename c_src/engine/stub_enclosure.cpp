@@ -107,6 +107,8 @@ void StubEnclosure::on_stub_exit(const process::Reaped& reaped) {
   on(process::StubClosed{});
   stub_.mark_reaped();
   usage_of_all_ = reaped.usage;
+  const bool killed = reaped.status != process::ExitStatus{.exited = true, .code = 0};
+  if (killed) context_.reaper.kill_strays(context_.ground);
   if (leader_exited_) return tell({});
   leader_ != 0 ? watch_orphaned_leader() : leader_exited(reaped.status, reaped.usage);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cgroup/ground.hpp"
 #include "engine/enclosure.hpp"
 #include "process/stub.hpp"
 
@@ -13,6 +14,7 @@ namespace contained::engine {
 struct StubContext {
   asio::io_context& io;
   Reaper& reaper;
+  const cgroup::Ground& ground;
   process::Refused& refused;
 };
 

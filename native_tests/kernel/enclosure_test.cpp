@@ -69,7 +69,8 @@ class EnclosureTest : public ::testing::TestWithParam<const char*> {
   // Runs a line in the shell.
   void start(const std::string& line) {
     if (ground_->kind() == cgroup::Kind::kBestEffort)
-      enclosure_ = std::make_shared<StubEnclosure>(StubContext{io_, reaper_, refused_}, request_);
+      enclosure_ =
+          std::make_shared<StubEnclosure>(StubContext{io_, reaper_, *ground_, refused_}, request_);
     else
       enclosure_ = std::make_shared<GroupEnclosure>(GroupContext{io_, reaper_, *ground_, refused_},
                                                     request_);
@@ -160,7 +161,7 @@ TEST_P(EnclosureTest, ALimitIsAppliedOrRefused) {
   request_.placement.limits = {{"no_such_limit", "1"}};
   enclosure_ = ground_->kind() == cgroup::Kind::kBestEffort
                    ? std::shared_ptr<Enclosure>(std::make_shared<StubEnclosure>(
-                         StubContext{io_, reaper_, refused_}, request_))
+                         StubContext{io_, reaper_, *ground_, refused_}, request_))
                    : std::make_shared<GroupEnclosure>(
                          GroupContext{io_, reaper_, *ground_, refused_}, request_);
   process::SpawnSpec spec;
