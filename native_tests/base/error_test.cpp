@@ -18,7 +18,7 @@ TEST(ErrnoName, IsWhatErlangWrites) {
 
 TEST(ErrnoName, OfTwoNamesForOneNumberIsErlangs) {
   EXPECT_EQ(errno_name(EWOULDBLOCK), "eagain");
-  EXPECT_EQ(errno_name(ENOTSUP), "eopnotsupp");
+  EXPECT_EQ(errno_name(ENOTSUP), "enotsup");
   EXPECT_EQ(errno_name(EDEADLOCK), "edeadlk");
 }
 
