@@ -174,7 +174,7 @@ Status apply(Place& place, const std::vector<Limit>& limits, Strings* ignored) {
   auto ordered = limits;
   std::stable_sort(ordered.begin(), ordered.end(), is_before);
   for (const auto& limit : ordered) {
-    const auto status = settle(apply_limit(place, limit), ignored, limit.key);
+    auto status = settle(apply_limit(place, limit), ignored, limit.key);
     if (!status) return status;
   }
   return Done{};
@@ -183,7 +183,7 @@ Status apply(Place& place, const std::vector<Limit>& limits, Strings* ignored) {
 Status apply(Place& place, const std::vector<Setting>& settings, Strings* ignored) {
   const bool pair = place.version("cpu") == Version::kV2;
   for (const auto& setting : pair ? paired(settings) : settings) {
-    const auto status = settle(apply_setting(place, setting), ignored, setting.file);
+    auto status = settle(apply_setting(place, setting), ignored, setting.file);
     if (!status) return status;
   }
   return Done{};

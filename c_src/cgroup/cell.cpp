@@ -42,13 +42,13 @@ std::vector<int> Cell::procs_fds() const {
 Status Cell::kill() {
   if (!valid()) return Done{};
   altered_ = true;
-  const auto killed = track_.kill();
+  auto killed = track_.kill();
   if (!killed || parts_.empty()) return killed;
   const auto busy = track_.populated();
   if (!busy || *busy) return Done{};
   // Who has left the group that tracks, but not these, is ours all the same.
   for (auto& part : parts_) {
-    const auto status = part.group.kill_each();
+    auto status = part.group.kill_each();
     if (!status) return status;
   }
   return Done{};

@@ -133,7 +133,7 @@ Status Ground::take_group(Cell& cell, const Request& request) {
                        !request.settings.empty() || !held_->controllers_of(request.group).empty();
   cell.reusable_ = !limited && !cell.named_ && !cell.keep_;
   if (cell.named_) {
-    const auto taken = take_named(cell, request);
+    auto taken = take_named(cell, request);
     if (!taken) return taken;
   } else {
     const bool spare = cell.reusable_ && !request.fresh;
@@ -155,7 +155,7 @@ Status Ground::take_named(Cell& cell, const Request& request) {
   if (held_->named.contains(key)) return Error{EBUSY, Stage::kCgroup, request.name};
   auto group = tree.make_group(request.group, request.name);
   if (!group && group.error().code == EEXIST) {
-    const auto discarded = tree.discard(request.group, request.name);
+    auto discarded = tree.discard(request.group, request.name);
     if (!discarded) return discarded;
     group = tree.make_group(request.group, request.name);
   }

@@ -34,7 +34,7 @@ bool Group::can_freeze() const {
 // (freezer-subsystem.rst). The next round, or the one who asked, does the rest.
 Status Group::freeze_v1() {
   for (int attempt = 0; attempt < kFreezeTries; ++attempt) {
-    const auto asked = written(dir_.get(), kFreezerState, "FROZEN", name_);
+    auto asked = written(dir_.get(), kFreezerState, "FROZEN", name_);
     if (!asked) return asked;
     const auto state = read_brief_at(dir_.get(), kFreezerState);
     if (!state || trimmed(*state) == "FROZEN") return Done{};

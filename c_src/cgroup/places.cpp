@@ -43,7 +43,7 @@ Result<const Group*> parent_in(Trees& trees, const Home& home, const std::string
   const auto tree = trees.tree_in(home);
   if (!tree) return tree.error();
   for (std::size_t end = group.find('/');; end = group.find('/', end + 1)) {
-    const auto parent = (*tree)->parent(group.substr(0, end));
+    auto parent = (*tree)->parent(group.substr(0, end));
     if (!parent) return parent;
     const auto filled = has_cpuset(trees, home) ? fill_cpuset((*parent)->fd()) : Status(Done{});
     if (!filled) return filled.error();

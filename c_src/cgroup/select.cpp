@@ -112,8 +112,8 @@ std::vector<Trees::V1> usable_v1(const std::vector<Hierarchy>& found, const std:
   std::vector<Trees::V1> usable;
   for (const auto& hierarchy : found) {
     if (is_named(hierarchy)) continue;
-    auto wanted = base.empty() ? std::string() : below(hierarchy.mountpoint, base);
-    auto directory = wanted.empty() ? hierarchy.own : std::move(wanted);
+    auto directory = base.empty() ? std::string() : below(hierarchy.mountpoint, base);
+    if (directory.empty()) directory = hierarchy.own;
     if (is_usable(directory)) usable.push_back({hierarchy.controllers, std::move(directory), {}});
   }
   return usable;

@@ -163,7 +163,7 @@ Result<const Group*> Tree::try_parent(const std::string& group) {
   const auto slash = group.rfind('/');
   int above = self_.fd();
   if (slash != std::string::npos) {
-    const auto upper = try_parent(group.substr(0, slash));
+    auto upper = try_parent(group.substr(0, slash));
     if (!upper) return upper;
     above = (*upper)->fd();
   }

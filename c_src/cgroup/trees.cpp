@@ -154,7 +154,7 @@ Status fill_cpuset(int dirfd) {
     if (!trimmed(*own).empty()) continue;
     const auto above = read_brief_at(dirfd, "../" + file);
     if (!above) return above.error();
-    const auto written = write_file_at(dirfd, file, trimmed(*above));
+    auto written = write_file_at(dirfd, file, trimmed(*above));
     if (!written) return written;
   }
   return Done{};

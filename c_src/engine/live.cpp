@@ -176,6 +176,8 @@ void Live::perform(const session::ArmTimer& action) {
 }
 
 void Live::perform(const session::SendSignal& action) {
+  // What is frozen cannot act on it.
+  if (auto* cell = enclosure_->cell()) (void)cell->thaw();
   const auto ignore = [](const Status&) {};
   enclosure_->signal(action.number, action.to, ignore);
   enclosure_->signal(SIGCONT, action.to, ignore);

@@ -34,7 +34,8 @@ class LimitsOnV1 : public test::RealGround, public testing::WithParamInterface<c
   static Names left_of(const Ground& ground) {
     Names left;
     const auto tree = ground.path().substr(ground.path().rfind('/') + 1);
-    for (const auto& hierarchy : find_v1().value()) {
+    const auto hierarchies = std::move(find_v1()).value();
+    for (const auto& hierarchy : hierarchies) {
       const auto parent = hierarchy.own + "/" + tree + "/default";
       if (::access(parent.c_str(), F_OK) == 0) left.push_back(parent);
     }

@@ -90,7 +90,7 @@ defmodule Contained.ProtocolTest do
 
   test "a chunk of input is referred to, not copied" do
     chunk = :binary.copy("x", 60_000)
-    assert Enum.any?(Protocol.input(1, chunk), &(&1 == chunk))
+    assert Enum.any?(Protocol.input(1, 0, chunk), &(&1 == chunk))
   end
 
   test "an answer may hold nothing, text, numbers and processes" do

@@ -147,7 +147,7 @@ defmodule Contained.CgroupControlTest do
       pid = "#{Command.os_pid(process)}\n"
       assert {:ok, ^pid} = Cgroup.get(process, "cgroup.procs")
       assert {:error, %Error{reason: reason}} = Cgroup.get(process, "nothing.max")
-      assert reason in [:enoent, :enotsup]
+      assert reason in [:einval, :enotsup]
       assert {:error, %Error{}} = Cgroup.set(process, "nothing.max", "1")
 
       for file <- ["cgroup.procs", "tasks", "../cgroup.procs", "release_agent"] do
@@ -194,7 +194,7 @@ defmodule Contained.CgroupControlTest do
 
   @tag skip: limits(:pids)
   test "a limit that is set while it runs holds", ctx do
-    process = sh(ctx, "while read line; do sleep 300 & echo $?; done")
+    process = sh(ctx, "while read line; do sleep 300 >/dev/null & echo $?; done")
     assert :ok = Cgroup.set_limits(process, pids: 2)
     Command.write(process, "1\n")
     assert {:stdout, "0\n"} = Command.next(process, 5_000)

@@ -63,7 +63,8 @@ defmodule Contained.Integration.FdsTest do
     writer = Task.async(fn -> Command.write(process, 3, :binary.copy("x", 1_000_000)) end)
     refute Task.yield(writer, 50)
     assert :ok = Command.stop(process)
-    assert Task.await(writer) == {:error, :closed}
+    assert {:error, reason} = Task.await(writer)
+    assert reason in [:closed, :epipe]
   end
 
   test "a descriptor that is not fed refuses what is written" do
