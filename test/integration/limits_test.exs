@@ -28,7 +28,7 @@ defmodule Contained.LimitsIntegrationTest do
   # Directories of commands' groups, below the launcher's tree in every hierarchy.
   defp groups(tree) do
     name = Path.basename(tree)
-    Path.wildcard("/sys/fs/cgroup/**/#{name}/*/*/")
+    Enum.filter(Path.wildcard("/sys/fs/cgroup/**/#{name}/*/*"), &File.dir?/1)
   end
 
   ## Memory
