@@ -64,6 +64,7 @@ Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environ
   if (request.path) spec.candidates = candidates(*request.path, request.program);
   spec.env = environment.with(request.env, request.clear_env);
   spec.cd = request.cd;
+  spec.inherit_cd = !spec.cd;
   if (!spec.cd && !vm_directory.empty()) spec.cd = vm_directory;
   auto who = credentials_of(request.identity);
   if (!who) return who.error();

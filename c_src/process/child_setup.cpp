@@ -112,6 +112,10 @@ void reset_signals(SignalBits signals) noexcept {
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0, Stage::kSignal);
 }
 
+void change_directory(const char* path) noexcept {
+  if (path != nullptr) require(::chdir(path) == 0, Stage::kChdir);
+}
+
 bool is_executable_file(const char* path) noexcept {
   struct stat info = {};
   constexpr mode_t kAnyone = S_IXUSR | S_IXGRP | S_IXOTH;
@@ -152,11 +156,12 @@ void run_child(const ChildPlan& plan) noexcept {
   if (plan.open_files != nullptr) {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }
+  if (plan.inherit_cd) change_directory(plan.cd);
   if (plan.credentials.who != nullptr) become(plan.credentials);
   require(::setsid() >= 0, Stage::kSession);
   die_with(plan.parent);  // a change of ids or capabilities would have cleared it
   reset_signals(plan.reset_signals);
-  if (plan.cd != nullptr) require(::chdir(plan.cd) == 0, Stage::kChdir);
+  if (!plan.inherit_cd) change_directory(plan.cd);
   execute(plan);
 }
 

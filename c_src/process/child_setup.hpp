@@ -33,6 +33,7 @@ struct ChildPlan {
   char* const* candidates = nullptr;  ///< null-terminated; null: |program|
   char* const* envp = nullptr;
   const char* cd = nullptr;              ///< null: stay
+  bool inherit_cd = false;               ///< see SpawnSpec
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
   const std::pair<int, int>* extras = nullptr;  ///< further ones, see SpawnSpec
   std::size_t extra_count = 0;

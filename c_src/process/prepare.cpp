@@ -75,6 +75,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.argv = pointers.argv.data();
   plan.envp = pointers.envp.data();
   plan.cd = spec.cd ? spec.cd->c_str() : nullptr;
+  plan.inherit_cd = spec.inherit_cd;
   plan.stdio = spec.stdio;
   plan.extras = spec.extra_fds.data();
   plan.extra_count = spec.extra_fds.size();

@@ -29,6 +29,10 @@ struct SpawnSpec {
   std::vector<std::string> env;   ///< the whole environment, "NAME=value"
   std::optional<std::string> cd;  ///< default: ours
 
+  /// |cd| is entered before the ids are taken, as a directory that is inherited: nobody asks
+  /// whether the user may enter it.
+  bool inherit_cd = false;
+
   /// Descriptors that become 0, 1 and 2 in the child; not owned. The same one may stand twice.
   std::array<int, 3> stdio = {0, 1, 2};
 

@@ -104,6 +104,10 @@ bool read_id(TermReader& in, std::uint32_t& out) {
 
 bool read_groups(TermReader& in, Start& start) {
   auto& groups = start.identity.groups.emplace();
+  if (const auto small = in.bytes_list()) {
+    for (const char id : *small) groups.push_back(static_cast<unsigned char>(id));
+    return true;
+  }
   return read_list(in, [&] { return read_id(in, groups.emplace_back()); });
 }
 

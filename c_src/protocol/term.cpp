@@ -215,12 +215,19 @@ std::optional<std::size_t> TermReader::tuple() {
 
 std::optional<std::size_t> TermReader::map() { return header(ei_decode_map_header, term_, index_); }
 
-// A list of small integers comes as STRING_EXT. We take no such list, but an empty one is [].
+// A list of small integers comes as STRING_EXT: bytes_list() takes it. An empty one is [].
 std::optional<std::size_t> TermReader::list() {
   const auto item = peek();
   if (item.type != ERL_STRING_EXT) return header(ei_decode_list_header, term_, index_);
   if (item.size != 0 || ei_skip_term(term_.data(), &index_) != 0) return std::nullopt;
   return 0;
+}
+
+std::optional<std::string_view> TermReader::bytes_list() {
+  const auto item = peek();
+  if (item.type != ERL_STRING_EXT) return std::nullopt;
+  if (ei_skip_term(term_.data(), &index_) != 0) return std::nullopt;
+  return term_.substr(static_cast<std::size_t>(index_) - item.size, item.size);
 }
 
 bool TermReader::end_list(std::size_t count) {

@@ -33,6 +33,8 @@ class TermReader {
   std::optional<std::size_t> tuple();
   std::optional<std::size_t> map();
   std::optional<std::size_t> list();
+  /// A list of integers from 0 to 255, which Erlang writes as one string: each of them a byte.
+  std::optional<std::string_view> bytes_list();
   /// Takes the tail of a list of |count| elements; false when the list is improper.
   bool end_list(std::size_t count);
 

@@ -45,7 +45,9 @@ TEST_F(SpecTest, ANameIsLookedForInTheOrderOfThePath) {
 TEST_F(SpecTest, TheDirectoryIsTheRequestsElseTheVms) {
   EXPECT_EQ(spec().cd, std::nullopt);
   EXPECT_EQ(spec("/proc/7/cwd").cd, "/proc/7/cwd");
+  EXPECT_TRUE(spec("/proc/7/cwd").inherit_cd);
   start_.cd = "/srv";
+  EXPECT_FALSE(spec("/proc/7/cwd").inherit_cd);
   EXPECT_EQ(spec("/proc/7/cwd").cd, "/srv");
 }
 

@@ -300,6 +300,21 @@ TEST(DecodeStart, ChecksTheNameOfTheGroup) {
   }
 }
 
+// Erlang writes [1, 7] as a string.
+TEST(DecodeStart, TakesSmallGroupsToo) {
+  TermWriter out;
+  out.tuple(3).atom("start").integer(1).map(3);
+  out.atom("program").binary("/bin/true").atom("args").list(1).binary("true").end_list(1);
+  out.atom("groups");
+  std::string frame(out.bytes());
+  frame += std::string("k\x00\x02\x01\x07", 5);
+  const auto request = decode(frame);
+  ASSERT_TRUE(request.ok());
+  const auto* start = std::get_if<Start>(&*request);
+  ASSERT_NE(start, nullptr);
+  EXPECT_EQ(start->identity.groups, (std::vector<std::uint32_t>{1, 7}));
+}
+
 TEST(DecodeStart, TheCommandsOwnGroupHasOneName) {
   EXPECT_TRUE(accepts_binary("name", "one"));
   for (const std::string_view name : {"", "a/b", "..", "a b"}) {

@@ -19,7 +19,7 @@ defmodule Contained.SweepTest do
   defp orphans do
     vm = VM.start(:tree)
     kill("KILL", [vm.os_pid | Map.values(vm.os_pids)])
-    VM.await_end(vm)
+    VM.await_death(vm)
     assert marked(vm.marker) != []
     vm
   end

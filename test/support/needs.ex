@@ -9,6 +9,13 @@ defmodule Contained.Needs do
 
   def root?, do: match?({"0\n", 0}, System.cmd("id", ["-u"]))
 
+  @doc "A capability of ours, by its number in capabilities(7)."
+  def capability(number, name) do
+    [_, set] = Regex.run(~r/^CapEff:\t([0-9a-f]+)$/m, File.read!("/proc/self/status"))
+    {mask, ""} = Integer.parse(set, 16)
+    if Bitwise.band(mask, Bitwise.bsl(1, number)) != 0, do: false, else: "needs #{name}"
+  end
+
   @doc "Limits that work here."
   def limits(keys) do
     case List.wrap(keys) -- info().limits do

@@ -52,6 +52,10 @@ defmodule Contained.VM do
     Proc.now() - begin
   end
 
+  @doc "Its end as the process list tells it: what survives it may hold its stdout."
+  def await_death(vm),
+    do: Contained.Case.eventually(fn -> not Contained.Case.os_alive?(vm.os_pid) end)
+
   def await_end(vm, said \\ []) do
     %{port: port} = vm
 

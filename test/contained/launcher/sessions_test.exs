@@ -169,8 +169,7 @@ defmodule Contained.Launcher.SessionsTest do
     end
 
     test "of no session", %{sessions: sessions, id: id, ref: ref} do
-      assert {sessions, [{:frame, {:control, 0, sweep, :sweep}}]} =
-               frames(Sessions.sweep(sessions, :me))
+      assert {sessions, [{:frame, {:sweep, sweep}}]} = frames(Sessions.sweep(sessions, :me))
 
       {sessions, _} = Sessions.control(sessions, ref, :stats, :other)
       assert {done, _} = Sessions.event(sessions, {:ended, id, %{}})
