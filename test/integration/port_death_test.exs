@@ -197,8 +197,10 @@ defmodule Contained.PortDeathTest do
 
   test "neither do 50 deaths of the default launcher itself" do
     for _ <- 1..50 do
-      eventually(fn -> Process.whereis(Launcher) end)
-      Process.exit(Process.whereis(Launcher), :kill)
+      launcher = eventually(fn -> Process.whereis(Launcher) end)
+      Process.exit(launcher, :kill)
+      # Until it is dead, it may still be found under its name.
+      eventually(fn -> not Process.alive?(launcher) end)
     end
 
     eventually(fn -> Process.whereis(Launcher) end)

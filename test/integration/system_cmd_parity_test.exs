@@ -405,7 +405,11 @@ defmodule Contained.SystemCmdParityTest do
 
     test "runs nothing" do
       assert same(& &1.shell(""), "1.17.0") == {"", 0}
-      assert same(& &1.shell(" \n", into: []), "1.17.0") == {[], 0}
+      assert same(& &1.shell(" \n"), "1.17.0") == {"", 0}
+    end
+
+    test "difference: nothing that is run goes into the collectable as well" do
+      assert Contained.shell(" \n", into: []) == {[], 0}
     end
 
     test "close_stdin" do
