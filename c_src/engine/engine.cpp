@@ -205,7 +205,7 @@ void Engine::handle(const protocol::Control& request) {
   outbox_.send(refuse(request, Error{ESRCH, Stage::kSignal, {}}));
 }
 
-void Engine::sweep(std::uint32_t ref, std::shared_ptr<Sweeper> sweeper) {
+void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
   if (!sweeper->over()) sweeper->round();
   if (sweeper->over()) return outbox_.send(protocol::Answer{0, ref, sweeper->swept()});
   auto timer = std::make_shared<asio::steady_timer>(io_, kEndTick);

@@ -61,7 +61,7 @@ class Engine {
   void handle(const protocol::Shutdown& request);
   void handle(const protocol::Unusable& request);
 
-  void sweep(std::uint32_t ref, std::shared_ptr<Sweeper> sweeper);
+  void sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper);
   std::shared_ptr<Live> find(protocol::Id id, std::string_view request);
   void watch_guardian();
   void watch_process(pid_t pid, std::unique_ptr<Descriptor>& slot, void (Engine::*on_gone)());

@@ -24,6 +24,7 @@ std::uint64_t microseconds(const timeval& time) {
 
 std::vector<cgroup::Limit> limits_of(const std::vector<protocol::Limit>& asked) {
   std::vector<cgroup::Limit> limits;
+  limits.reserve(asked.size());
   for (const auto& [key, value] : asked) limits.push_back({key, value});
   return limits;
 }
@@ -137,7 +138,7 @@ Status GroupEnclosure::signal_all(int number, Status sent) {
 // before.
 void GroupEnclosure::check() {
   if (!cell_.valid()) return tell({});
-  if (auto usage = cell_.usage()) usage_ = std::move(*usage);
+  if (auto usage = cell_.usage()) usage_ = *usage;
   not_applied_ = cell_.not_applied();
   const auto taken = context_.ground.give_back(cell_);
   if (taken && !*taken) return tell({true, cell_.processes().size()});

@@ -27,7 +27,7 @@ Streams::~Streams() {
   }
 }
 
-void Streams::open(std::vector<InputPipe> inputs, std::vector<OutputPipe> outputs) {
+void Streams::open(std::vector<InputPipe>&& inputs, std::vector<OutputPipe>&& outputs) {
   lanes_.reserve(outputs.size());
   for (auto& [stream, fd] : outputs) {
     auto pump = std::make_shared<Pump>(io_, std::move(fd), id_, stream, outbox_,

@@ -33,7 +33,7 @@ class Streams : private PumpOwner {
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
-  void open(std::vector<InputPipe> inputs, std::vector<OutputPipe> outputs);
+  void open(std::vector<InputPipe>&& inputs, std::vector<OutputPipe>&& outputs);
 
   /// The program runs: output may be told from now on.
   void begin();
