@@ -31,6 +31,11 @@ defmodule Contained.Case do
     end
   end
 
+  @doc """
+  So many milliseconds on this machine; the slow test VM has more time (`CONTAINED_SLOWNESS`).
+  """
+  def within(ms), do: ms * String.to_integer(System.get_env("CONTAINED_SLOWNESS", "1"))
+
   @doc "Whether an OS process is alive; a zombie is not."
   def os_alive?(os_pid) do
     case File.read("/proc/#{os_pid}/stat") do

@@ -20,7 +20,10 @@ defmodule Contained.Options.Schema do
   @doc "The options, in the order of the documentation."
   @spec all() :: [map]
   def all do
-    rows = system() ++ streams() ++ limits() ++ stopping() ++ Containment.rows() ++ placement()
+    rows =
+      system() ++
+        streams() ++ descriptors() ++ limits() ++ stopping() ++ Containment.rows() ++ placement()
+
     Enum.map(rows, &complete/1)
   end
 
@@ -81,12 +84,6 @@ defmodule Contained.Options.Schema do
        "where stderr goes: `:inherit` (the VM's), `:stdout` (as `:stderr_to_stdout`) or\n" <>
          "`:discard`. Where the streams come apart, also `:capture`, and in `run/3`\n" <>
          "`{:into, collectable}`", @all},
-      {:fds, :fds, "[]",
-       "descriptors of the command beyond stdin, stdout and stderr, as pairs of a number from 3 to\n" <>
-         "63 and what it is: `:output` (what the command writes there is told apart by\n" <>
-         "its number), `:input` (written to by `Contained.Process.write/3`), `{:input, iodata}`\n" <>
-         "(read to its end), `:null`, `:stdout` or `:stderr` (the same as these). All others are\n" <>
-         "closed", [:run, :start]},
       {:capture_stderr_only, :boolean, "false", "collects stderr and discards stdout",
        [:cmd, :shell]},
       {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
@@ -101,6 +98,17 @@ defmodule Contained.Options.Schema do
       {:yield_exit, :boolean, "false",
        "when true, `{:exit, status}` is the last element, instead of an exception for a\n" <>
          "status other than 0", [:stream]}
+    ]
+  end
+
+  defp descriptors do
+    [
+      {:fds, :fds, "[]",
+       "descriptors of the command beyond stdin, stdout and stderr, as pairs of a number from 3 to\n" <>
+         "63 and what it is: `:output` (what the command writes there is told apart by\n" <>
+         "its number), `:input` (written to by `Contained.Process.write/3`), `{:input, iodata}`\n" <>
+         "(read to its end), `:null`, `:stdout` or `:stderr` (the same as these). All others are\n" <>
+         "closed", [:run, :start]}
     ]
   end
 
