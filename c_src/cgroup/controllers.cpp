@@ -31,7 +31,7 @@ bool may_enable(int dirfd) {
 
 Status enable_one(int dirfd, const std::string& name) {
   for (int attempt = 1;; ++attempt) {
-    auto written = write_file_at(dirfd, kSubtreeControl, "+" + name);
+    auto written = write_file_at(dirfd, kSubtreeControl, std::string("+").append(name));
     if (written) return written;
     const int code = written.error().code;
     if (code != EBUSY || attempt == kBusyTries) return Error{code, Stage::kCgroup, name};

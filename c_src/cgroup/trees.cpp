@@ -152,7 +152,7 @@ Status fill_cpuset(int dirfd) {
     const auto own = read_brief_at(dirfd, file);
     if (!own) return own.error();
     if (!trimmed(*own).empty()) continue;
-    const auto above = read_brief_at(dirfd, "../" + file);
+    const auto above = read_brief_at(dirfd, std::string("../").append(file));
     if (!above) return above.error();
     auto written = write_file_at(dirfd, file, trimmed(*above));
     if (!written) return written;

@@ -2,7 +2,6 @@ defmodule Contained.Integration.FdsTest do
   use Contained.Case, async: true
 
   @moduletag :port
-  @moduletag :modes
 
   alias Contained.Process, as: Command
 
