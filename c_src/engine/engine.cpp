@@ -323,10 +323,12 @@ void Engine::tend_leftovers_later() {
 void Engine::end_if_empty() {
   if (!sessions_.empty()) return;
   reaper_.kill_strays(*setup_.ground);
-  // Without groups it is their stubs that kill them.
-  leftovers_.clear();
+  // What was left on purpose goes now; without groups its stub has to be told.
+  std::erase_if(leftovers_,
+                [](const Leftover& leftover) { return leftover.enclosure->tend(true); });
   const auto gone = setup_.ground->destroy();
-  const bool over = !gone || *gone || ++end_rounds_ > kMostEndRounds;
+  const bool empty = leftovers_.empty() && (!gone || *gone);
+  const bool over = empty || ++end_rounds_ > kMostEndRounds;
   const bool told = outbox_.broken() || outbox_.idle();
   if (over && told) return io_.stop();
   end_timer_.expires_after(kEndTick);
