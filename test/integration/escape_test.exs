@@ -127,7 +127,9 @@ defmodule Contained.EscapeTest do
   test "M2: the members of a group are killed together", %{launcher: launcher} do
     limits = [median: within(100), max: within(1_000)]
 
-    within("M2: stop of 7 stubborn processes", limits, 20, fn ->
+    runs = if System.get_env("CONTAINED_VM"), do: 5, else: 20
+
+    within("M2: stop of 7 stubborn processes", limits, runs, fn ->
       {process, marker, _pids} = NastyTree.start(launcher: launcher)
       {ms, :ok} = timed(fn -> Command.stop(process) end)
       assert marked(marker) == []
