@@ -9,7 +9,6 @@ defmodule Contained.EscapeTest do
   alias Contained.Process, as: Command
 
   @moduletag :port
-  @moduletag :modes
   @moduletag timeout: 120_000
 
   @root match?({"0\n", 0}, System.cmd("id", ["-u"]))
@@ -125,11 +124,7 @@ defmodule Contained.EscapeTest do
   defp short(launcher, opts), do: [launcher: launcher, delay_to_sigkill: 50] ++ opts
 
   test "M2: the members of a group are killed together", %{launcher: launcher} do
-    limits = [median: within(100), max: within(1_000)]
-
-    runs = if System.get_env("CONTAINED_VM"), do: 5, else: 20
-
-    within("M2: stop of 7 stubborn processes", limits, runs, fn ->
+    within("M2: stop of 7 stubborn processes", [median: 100, max: 1_000], 20, fn ->
       {process, marker, _pids} = NastyTree.start(launcher: launcher)
       {ms, :ok} = timed(fn -> Command.stop(process) end)
       assert marked(marker) == []
