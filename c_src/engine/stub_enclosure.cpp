@@ -16,9 +16,12 @@ std::uint64_t microseconds(const timeval& time) {
          static_cast<std::uint64_t>(time.tv_usec);
 }
 
-// Every limit needs a control group.
+// Every limit needs a control group, and so has what is to become of one.
 std::vector<std::string> asked_limits(const protocol::Placement& asked) {
   std::vector<std::string> keys;
+  if (asked.name) keys.emplace_back("cgroup_name");
+  if (asked.keep) keys.emplace_back("keep_cgroup");
+  if (asked.delegate) keys.emplace_back("delegate_cgroup");
   for (const auto& limit : asked.group_limits) keys.push_back(limit.key);
   for (const auto& limit : asked.limits) keys.push_back(limit.key);
   for (const auto& setting : asked.settings) keys.push_back(setting.file);

@@ -129,7 +129,7 @@ defmodule Contained.CgroupControlTest do
       assert marked(marker) == []
     end
 
-    @tag skip: root()
+    @tag skip: all([root(), groups()])
     test "torture 23: a foreign process that is moved in dies with it", ctx do
       port = Port.open({:spawn_executable, "/bin/sleep"}, args: ["300"])
       {:os_pid, foreign} = Port.info(port, :os_pid)
