@@ -4,9 +4,8 @@ defmodule Contained.Launcher.Link do
 
   alias Contained.{Environment, Executable, Limits, Port, Protocol}
 
-  # After the worker was killed the guardian empties the control groups and removes them, which on a busy
-  # machine takes a while; then it has to go too.
-  @cleanup 1_000
+  # After the worker was killed the guardian empties the control groups; then it has to go too.
+  @cleanup 200
   @retry 5
 
   defstruct [:args, :program, :port, :hello, :snapshot, unsent: :queue.new()]
