@@ -15,10 +15,12 @@ defmodule Contained.SweepTest do
   defp trees(tree), do: Path.wildcard("/sys/fs/cgroup/**/#{Path.basename(tree)}/")
 
   # A tree in a VM that is killed together with its port program. Leaders die with the worker; the
-  # rest lives on in the groups.
+  # rest lives on in the groups. Stopped first, for each of the three would act on another's death.
   defp orphans do
     vm = VM.start(:tree)
-    kill("KILL", [vm.os_pid | Map.values(vm.os_pids)])
+    everyone = [vm.os_pids.guardian, vm.os_pids.worker, vm.os_pid]
+    kill("STOP", everyone)
+    kill("KILL", everyone)
     VM.await_death(vm)
     assert marked(vm.marker) != []
     vm
