@@ -2,7 +2,8 @@ defmodule Contained.Info do
   @moduledoc false
   # A snapshot for people and remote shells. Launchers register in a table of the application, so
   # that nobody has to be asked to find them; each gets a second to answer. The table also says which
-  # port programs launchers had that were killed, for these stop their commands by themselves.
+  # port programs launchers had that were killed, for these stop their commands by themselves; and
+  # which launchers run one daemon's program alone.
 
   @table __MODULE__
   @timeout 1_000
@@ -24,10 +25,13 @@ defmodule Contained.Info do
 
   # Those that were killed could not unregister.
   defp forget_dead do
-    Enum.all?(registered(), fn {pid, _name, program} ->
-      Process.alive?(pid) or Enum.any?(program, &Contained.Port.alive?/1) or forget(pid)
-    end)
+    :ets.tab2list(@table) |> Enum.all?(&(needed?(&1) or forget(elem(&1, 0))))
   end
+
+  defp needed?({{:slot, _slot}, launcher, _owner}), do: Process.alive?(launcher)
+
+  defp needed?({pid, _name, program}),
+    do: Process.alive?(pid) or Enum.any?(program, &Contained.Port.alive?/1)
 
   @doc "Makes known which processes the calling launcher's port program consists of."
   @spec opened([Contained.Port.identity()]) :: boolean
@@ -43,6 +47,23 @@ defmodule Contained.Info do
         identity <- program,
         Contained.Port.alive?(identity),
         do: identity
+  end
+
+  @doc "Notes that `launcher` runs only the session of a slot, for the calling process."
+  @spec dedicate(term, pid) :: boolean
+  def dedicate(slot, launcher),
+    do: if(table?(), do: :ets.insert(@table, {{:slot, slot}, launcher, self()}), else: false)
+
+  @doc "The launcher noted for a slot, if it still runs and whom it was for does not, or is calling."
+  @spec dedicated(term) :: pid | nil
+  def dedicated(slot) do
+    with true <- table?(),
+         [{_slot, launcher, owner}] <- :ets.lookup(@table, {:slot, slot}),
+         true <- Process.alive?(launcher) and (owner == self() or not Process.alive?(owner)) do
+      launcher
+    else
+      _none -> nil
+    end
   end
 
   @spec unregister() :: boolean
@@ -68,7 +89,10 @@ defmodule Contained.Info do
     end
   end
 
-  defp registered, do: if(table?(), do: :ets.tab2list(@table), else: [])
+  defp registered do
+    rows = if table?(), do: :ets.tab2list(@table), else: []
+    Enum.filter(rows, &is_pid(elem(&1, 0)))
+  end
 
   defp ask({pid, name, _program}) do
     [GenServer.call(pid, :info, @timeout)]
@@ -81,7 +105,7 @@ defmodule Contained.Info do
       []
   end
 
-  defp forget(pid), do: :ets.delete(@table, pid)
+  defp forget(key), do: :ets.delete(@table, key)
 
   defp commands(launcher), do: Enum.map(launcher.commands, &Map.put(&1, :launcher, launcher.pid))
 end
