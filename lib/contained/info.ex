@@ -1,7 +1,8 @@
 defmodule Contained.Info do
   @moduledoc false
   # A snapshot for people and remote shells. Launchers register in a table of the application, so
-  # that nobody has to be asked to find them; each gets a second to answer.
+  # that nobody has to be asked to find them; each gets a second to answer. The table also says which
+  # port programs launchers had that were killed, for these stop their commands by themselves.
 
   @table __MODULE__
   @timeout 1_000
@@ -18,12 +19,31 @@ defmodule Contained.Info do
   @doc "Makes the calling launcher known, if the application runs."
   @spec register(term) :: boolean
   def register(name) do
-    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name}), else: false
+    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name, []}), else: false
   end
 
   # Those that were killed could not unregister.
-  defp forget_dead,
-    do: Enum.all?(registered(), fn {pid, _} -> Process.alive?(pid) or forget(pid) end)
+  defp forget_dead do
+    Enum.all?(registered(), fn {pid, _name, program} ->
+      Process.alive?(pid) or Enum.any?(program, &Contained.Port.alive?/1) or forget(pid)
+    end)
+  end
+
+  @doc "Makes known which processes the calling launcher's port program consists of."
+  @spec opened([Contained.Port.identity()]) :: boolean
+  def opened(program) do
+    if table?(), do: :ets.update_element(@table, self(), {3, program}), else: false
+  end
+
+  @doc "The processes of port programs whose launchers are dead: commands of theirs may still live."
+  @spec orphaned() :: [Contained.Port.identity()]
+  def orphaned do
+    for {pid, _name, program} <- registered(),
+        not Process.alive?(pid),
+        identity <- program,
+        Contained.Port.alive?(identity),
+        do: identity
+  end
 
   @spec unregister() :: boolean
   def unregister, do: if(table?(), do: :ets.delete(@table, self()), else: false)
@@ -50,7 +70,7 @@ defmodule Contained.Info do
 
   defp registered, do: if(table?(), do: :ets.tab2list(@table), else: [])
 
-  defp ask({pid, name}) do
+  defp ask({pid, name, _program}) do
     [GenServer.call(pid, :info, @timeout)]
   catch
     :exit, {:timeout, _} ->
