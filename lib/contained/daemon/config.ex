@@ -92,7 +92,11 @@ defmodule Contained.Daemon.Config do
   end
 
   defp invalid!(options, allowed) do
-    given = for key <- [:pause_above, :resume_below], {:ok, v} <- [Map.fetch(options, key)], do: {key, v}
+    given =
+      for key <- [:pause_above, :resume_below],
+          {:ok, v} <- [Map.fetch(options, key)],
+          do: {key, v}
+
     keys = Enum.map_join(given, " and ", fn {key, _value} -> inspect(key) end)
     values = Enum.map_join(given, " and ", fn {_key, value} -> inspect(value) end)
     raise ArgumentError, "invalid value for option #{keys}: expected #{allowed}, got: #{values}"

@@ -45,6 +45,9 @@ defmodule Contained.Daemon.Generation do
       else: :ready
   end
 
+  @spec stop(Aside.t()) :: :ok
+  def stop(aside), do: Aside.stop(aside)
+
   @doc "Notes the launcher of a session, which is known to nobody else if it is its own."
   @spec launched(Contained.Command.t(), term, pid) :: boolean
   def launched(%{launcher: :dedicated}, slot, launcher), do: Info.dedicate(slot, launcher)

@@ -65,7 +65,9 @@ defmodule Contained.Daemon.Policy do
   defp decide(policy, %{reason: :output_limit}), do: failed(policy, :output_limit)
 
   defp decide(policy, %{exit: {:exited, status}} = result) do
-    if status in policy.success, do: succeeded(policy), else: failed(policy, reason(policy, result))
+    if status in policy.success,
+      do: succeeded(policy),
+      else: failed(policy, reason(policy, result))
   end
 
   defp decide(policy, result), do: failed(policy, reason(policy, result))
@@ -93,7 +95,8 @@ defmodule Contained.Daemon.Policy do
   end
 
   # So that many daemons which failed together do not come back together.
-  defp jitter(delay, %{jitter: jitter}), do: round(delay * (1 + jitter * (2 * :rand.uniform() - 1)))
+  defp jitter(delay, %{jitter: jitter}),
+    do: round(delay * (1 + jitter * (2 * :rand.uniform() - 1)))
 
   @doc "There is no launcher to run it."
   @spec launcher_down(t) :: verdict

@@ -118,7 +118,7 @@ defmodule Contained.Options.Daemon do
   def check(:on_output, value), do: ok_if(Events.on_output?(value), value)
   def check({:fun, arity}, value), do: ok_if(is_function(value, arity), value)
   def check(:keyword, value), do: ok_if(Keyword.keyword?(value), value)
-  def check(:ready, value), do: Ready.parse(value)
+  def check(:ready, value), do: with({:error, _allowed} <- Ready.parse(value), do: :error)
   def check(:sinks, value), do: Sinks.parse(value)
   def check(:wait, :infinity), do: {:ok, :infinity}
   def check(:wait, value), do: ok_if(value in 1..@max_wait//1, value)
