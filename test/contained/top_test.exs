@@ -56,35 +56,23 @@ defmodule Contained.TopTest do
     assert %{name: :top_test_owner} = "sleep" |> start(["60"]) |> row()
   end
 
+  # What a row needs to become a line.
+  @row %{
+    os_pid: 4711,
+    program: "/opt/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/bin/db",
+    name: My.Db,
+    uptime_ms: 100_000,
+    cpu_us: 2_500_000,
+    memory: 10 * 1024 * 1024,
+    processes: 3,
+    state: :sleeping
+  }
+
   test "the table has a line for each, in columns" do
-    now = DateTime.utc_now()
+    starting = %{@row | os_pid: nil, cpu_us: nil, memory: nil, processes: nil, state: :starting}
+    long = %{@row | uptime_ms: 90_061_000, cpu_us: 3_600_000_000, memory: 3 * 1024 ** 3}
 
-    row = %{
-      os_pid: 4711,
-      program: "/opt/" <> String.duplicate("x", 40) <> "/bin/db",
-      kind: :daemon,
-      owner: self(),
-      name: My.Db,
-      launcher: self(),
-      since: now,
-      uptime_ms: 100_000,
-      cpu_us: 2_500_000,
-      memory: 10 * 1024 * 1024,
-      processes: 3,
-      state: :sleeping
-    }
-
-    starting = %{row | os_pid: nil, cpu_us: nil, memory: nil, processes: nil, state: :starting}
-
-    long = %{
-      row
-      | uptime_ms: 90_061_000,
-        cpu_us: 3_600_000_000,
-        memory: 3 * 1024 ** 3,
-        program: "x"
-    }
-
-    assert String.split(Top.table([row, starting, long]), "\n") == [
+    assert String.split(Top.table([@row, starting, %{long | program: "x"}]), "\n") == [
              " PID  NAME   PROGRAM                               UPTIME  CPU%        TIME  MEMORY  PROCS  STATE",
              "4711  My.Db  …xxxxxxxxxxxxxxxxxxxxxxxx/bin/db        1:40   2.5     0:02.50   10.0M      3  sleeping",
              "   -  My.Db  …xxxxxxxxxxxxxxxxxxxxxxxx/bin/db        1:40     -           -       -      -  starting",
