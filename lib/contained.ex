@@ -218,6 +218,17 @@ defmodule Contained do
   @spec info() :: map
   def info, do: Contained.Info.info()
 
+  @doc """
+  Prints a table of the commands and daemons that run, of all launchers of this VM, for IEx.
+
+         PID  NAME         PROGRAM       UPTIME  CPU%     TIME  MEMORY  PROCS  STATE
+      128311  MyApp.Redis  redis-server    1:02   0.3  0:00.21    9.8M      1  sleeping
+
+  The share of a processor is that of the whole uptime. `Contained.Top.rows/0` returns the same as data.
+  """
+  @spec top() :: :ok
+  def top, do: IO.puts(Contained.Top.table(Contained.Top.rows()))
+
   defp collect({:ok, command}), do: Collector.run(command)
   defp collect({:error, error}), do: {:error, error}
 

@@ -73,14 +73,20 @@ defmodule Contained.Info do
 
   @spec info() :: t
   def info do
-    launchers = Enum.flat_map(registered(), &ask/1)
+    launchers = launchers()
 
     %{
       version: version(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
-      commands: Enum.flat_map(launchers, &commands/1)
+      commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.delete(&1, :ref))
     }
   end
+
+  @doc "The running commands, each with the reference by which its launcher knows it."
+  @spec commands() :: [map]
+  def commands, do: Enum.flat_map(launchers(), &commands/1)
+
+  defp launchers, do: Enum.flat_map(registered(), &ask/1)
 
   defp version do
     case Application.spec(:contained, :vsn) do

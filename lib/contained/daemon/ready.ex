@@ -18,7 +18,7 @@ defmodule Contained.Daemon.Ready do
   # For a server whose queue is full, or a host that does not answer.
   @connect_timeout 1_000
   # A line may be longer; then what is looked at begins in the middle of it.
-  @max_pending 65_536
+  @max_pending 8_192
   @kept 4_096
 
   # unix(7): 108 bytes with the null byte.

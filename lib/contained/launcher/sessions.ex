@@ -338,8 +338,9 @@ defmodule Contained.Launcher.Sessions do
   @spec list(t) :: [map]
   def list(sessions) do
     for {_id, entry} <- sessions.entries do
-      since = DateTime.from_unix!(entry.since, :millisecond)
-      %{program: entry.program, os_pid: entry.os_pid, owner: entry.owner, since: since}
+      entry
+      |> Map.take([:program, :os_pid, :owner, :ref])
+      |> Map.put(:since, DateTime.from_unix!(entry.since, :millisecond))
     end
   end
 

@@ -167,7 +167,7 @@ defmodule Contained.Daemon.ReadyTest do
     ready =
       Enum.reduce(1..300, ready, fn _, ready ->
         {:waiting, ready} = Ready.output(ready, :stdout, chunk)
-        assert :erlang.external_size(ready) < 80_000
+        assert :erlang.external_size(ready) < 16_000
         ready
       end)
 
