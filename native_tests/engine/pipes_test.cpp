@@ -79,5 +79,33 @@ TEST(PipesTest, FurtherDescriptorsOfEachKind) {
   EXPECT_EQ(pipes->extras[4], std::pair(7, 2));
 }
 
+TEST(PipesTest, LinksAreGivenByName) {
+  using Kind = protocol::Fd::Kind;
+  Links links;
+  ASSERT_EQ(links.open("a"), "");
+  auto start = with(protocol::Stdin::kLink, protocol::Output::kLink, protocol::Output::kStdout);
+  start.in_link = start.out_link = "a";
+  start.fds = {{3, Kind::kLinkIn, "a"}, {4, Kind::kLinkOut, "a"}};
+  auto pipes = make_pipes(start, kNull, links);
+  ASSERT_TRUE(pipes.ok());
+  EXPECT_TRUE(pipes->inputs.empty() && pipes->outputs.empty());
+  EXPECT_EQ(pipes->held.size(), 4U);
+  EXPECT_EQ(pipes->child[1], pipes->child[2]);
+  EXPECT_EQ(::fcntl(pipes->child[0], F_GETFL) & O_ACCMODE, O_RDONLY);
+  EXPECT_EQ(::fcntl(pipes->child[1], F_GETFL) & O_ACCMODE, O_WRONLY);
+  EXPECT_EQ(::fcntl(pipes->extras[0].second, F_GETFL) & O_ACCMODE, O_RDONLY);
+  EXPECT_EQ(::fcntl(pipes->extras[1].second, F_GETFL) & O_ACCMODE, O_WRONLY);
+}
+
+TEST(PipesTest, ALinkThatIsNotOpenIsAnError) {
+  auto start = with(protocol::Stdin::kNull, protocol::Output::kNull, protocol::Output::kLink);
+  start.err_link = "a";
+  const auto pipes = make_pipes(start, kNull, Links());
+  ASSERT_FALSE(pipes.ok());
+  EXPECT_EQ(pipes.error().code, ENOENT);
+  EXPECT_EQ(pipes.error().stage, Stage::kPipe);
+  EXPECT_EQ(pipes.error().subject, "a");
+}
+
 }  // namespace
 }  // namespace contained::engine
