@@ -3,7 +3,7 @@ defmodule Contained do
   @external_resource readme = Path.expand("../README.md", __DIR__)
   @moduledoc readme |> File.read!() |> String.split("<!-- Docs -->") |> Enum.at(1)
 
-  alias Contained.{Collector, Command, Error, Options, Result, Session}
+  alias Contained.{Collector, Command, Error, Options, Result, Session, Telemetry}
 
   @typedoc "An option of `cmd/3`."
   @type cmd_option :: unquote(Options.typespec(:cmd))
@@ -197,7 +197,18 @@ defmodule Contained do
           {:ok, Contained.Process.t()} | {:error, Error.t()}
   def start(program, args, opts \\ []) when is_binary(program) and is_list(args) do
     with {:ok, command} <- prepare(Command.new(:start, program, args, opts)) do
-      Session.open(command)
+      open(command, Telemetry.command(command))
+    end
+  end
+
+  defp open(command, span) do
+    case Session.open(command) do
+      {:ok, process} ->
+        {:ok, %{process | span: span}}
+
+      {:error, error} ->
+        Telemetry.ended(span, {:error, error})
+        {:error, error}
     end
   end
 

@@ -1,7 +1,9 @@
 defmodule Contained.Info do
   @moduledoc false
   # A snapshot for people and remote shells. Launchers register in a table of the application, so
-  # that nobody has to be asked to find them; each gets a second to answer.
+  # that nobody has to be asked to find them; each gets a second to answer. The table also says which
+  # port programs launchers had that were killed, for these stop their commands by themselves; and
+  # which launchers run one daemon's program alone.
 
   @table __MODULE__
   @timeout 1_000
@@ -18,12 +20,51 @@ defmodule Contained.Info do
   @doc "Makes the calling launcher known, if the application runs."
   @spec register(term) :: boolean
   def register(name) do
-    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name}), else: false
+    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name, []}), else: false
   end
 
   # Those that were killed could not unregister.
-  defp forget_dead,
-    do: Enum.all?(registered(), fn {pid, _} -> Process.alive?(pid) or forget(pid) end)
+  defp forget_dead do
+    :ets.tab2list(@table) |> Enum.all?(&(needed?(&1) or forget(elem(&1, 0))))
+  end
+
+  defp needed?({{:slot, _slot}, launcher, _owner}), do: Process.alive?(launcher)
+
+  defp needed?({pid, _name, program}),
+    do: Process.alive?(pid) or Enum.any?(program, &Contained.Port.alive?/1)
+
+  @doc "Makes known which processes the calling launcher's port program consists of."
+  @spec opened([Contained.Port.identity()]) :: boolean
+  def opened(program) do
+    if table?(), do: :ets.update_element(@table, self(), {3, program}), else: false
+  end
+
+  @doc "The processes of port programs whose launchers are dead: commands of theirs may still live."
+  @spec orphaned() :: [Contained.Port.identity()]
+  def orphaned do
+    for {pid, _name, program} <- registered(),
+        not Process.alive?(pid),
+        identity <- program,
+        Contained.Port.alive?(identity),
+        do: identity
+  end
+
+  @doc "Notes that `launcher` runs only the session of a slot, for the calling process."
+  @spec dedicate(term, pid) :: boolean
+  def dedicate(slot, launcher),
+    do: if(table?(), do: :ets.insert(@table, {{:slot, slot}, launcher, self()}), else: false)
+
+  @doc "The launcher noted for a slot, if it still runs and whom it was for does not, or is calling."
+  @spec dedicated(term) :: pid | nil
+  def dedicated(slot) do
+    with true <- table?(),
+         [{_slot, launcher, owner}] <- :ets.lookup(@table, {:slot, slot}),
+         true <- Process.alive?(launcher) and (owner == self() or not Process.alive?(owner)) do
+      launcher
+    else
+      _none -> nil
+    end
+  end
 
   @spec unregister() :: boolean
   def unregister, do: if(table?(), do: :ets.delete(@table, self()), else: false)
@@ -48,9 +89,12 @@ defmodule Contained.Info do
     end
   end
 
-  defp registered, do: if(table?(), do: :ets.tab2list(@table), else: [])
+  defp registered do
+    rows = if table?(), do: :ets.tab2list(@table), else: []
+    Enum.filter(rows, &is_pid(elem(&1, 0)))
+  end
 
-  defp ask({pid, name}) do
+  defp ask({pid, name, _program}) do
     [GenServer.call(pid, :info, @timeout)]
   catch
     :exit, {:timeout, _} ->
@@ -61,7 +105,7 @@ defmodule Contained.Info do
       []
   end
 
-  defp forget(pid), do: :ets.delete(@table, pid)
+  defp forget(key), do: :ets.delete(@table, key)
 
   defp commands(launcher), do: Enum.map(launcher.commands, &Map.put(&1, :launcher, launcher.pid))
 end

@@ -285,17 +285,9 @@ defmodule Contained.Launcher do
 
   # Nothing to launch when the port could not be opened: the session has failed already.
   defp launch(state, id, spec) do
-    if Sessions.ref(state.sessions, id), do: launch_open(state, id, spec), else: state
-  end
-
-  defp launch_open(state, id, spec) do
-    frame = Protocol.start(id, Link.complete(state.link, spec))
-
-    if IO.iodata_length(frame) > Protocol.max_request() do
-      perform(state, Sessions.fail(state.sessions, id, {:failed, :exec, :e2big, spec.program}))
-    else
-      ensure_ticking(transmit(state, frame))
-    end
+    if Sessions.ref(state.sessions, id),
+      do: state |> perform(Sessions.launch(state.sessions, id, spec)) |> ensure_ticking(),
+      else: state
   end
 
   defp relay(state, id, number, data) do
@@ -308,9 +300,7 @@ defmodule Contained.Launcher do
   end
 
   defp event(state, {:hello, version, info}) do
-    if version == Protocol.version(),
-      do: greet_waiting(%{state | link: Link.greeted(state.link, info)}),
-      else: kill(state)
+    if version == Protocol.version(), do: greeted(state, info), else: kill(state)
   end
 
   defp event(state, {:pong, _number}), do: state
@@ -323,8 +313,23 @@ defmodule Contained.Launcher do
 
   defp event(state, event), do: perform(state, Sessions.event(state.sessions, event))
 
+  defp greeted(state, info) do
+    Info.opened([info.guardian, info.worker])
+    greet_waiting(%{state | link: Link.greeted(state.link, info)})
+  end
+
   defp perform(state, {sessions, effects}) do
     effects |> Enum.reduce(%{state | sessions: sessions}, &effect/2) |> end_if_idle()
+  end
+
+  defp effect({:launch, id, spec}, state) do
+    frame = Protocol.start(id, Link.complete(state.link, spec))
+
+    if IO.iodata_length(frame) > Protocol.max_request() do
+      perform(state, Sessions.fail(state.sessions, id, {:failed, :exec, :e2big, spec.program}))
+    else
+      transmit(state, frame)
+    end
   end
 
   defp effect({:frame, frame}, state), do: transmit(state, frame)

@@ -106,11 +106,22 @@ defmodule Contained.Port do
     end
   end
 
-  # Field 22 of proc_pid_stat(5), counted from behind the name, which may hold anything.
-  defp start_time(stat) do
-    fields = stat |> String.split(")") |> List.last() |> String.split()
-    fields |> Enum.at(19) |> String.to_integer()
+  # Field 22 of proc_pid_stat(5).
+  defp start_time(stat), do: stat |> fields() |> Enum.at(19) |> String.to_integer()
+
+  # Those behind the name, which may hold anything.
+  defp fields(stat), do: stat |> String.split(")") |> List.last() |> String.split()
+
+  @doc "Whether it is still that process, and not a zombie."
+  @spec alive?(identity) :: boolean
+  def alive?({pid, start}) do
+    case File.read("/proc/#{pid}/stat") do
+      {:ok, stat} -> start_time(stat) == start and state(stat) not in ["Z", "X"]
+      {:error, _gone} -> false
+    end
   end
+
+  defp state(stat), do: stat |> fields() |> hd()
 
   @doc """
   Kills processes by SIGKILL. `contained_port --kill PID:START ...` compares the start times, so
