@@ -12,31 +12,31 @@
 namespace contained::sink {
 namespace {
 
-struct Run {
+struct Ran {
   std::string output;
   int status = -1;
 };
 
 // By a shell, in |directory|, with the program as $PORT.
-Run shell(const std::string& directory, const std::string& script) {
+Ran shell(const std::string& directory, const std::string& script) {
   ::setenv("PORT", CONTAINED_PORT_PATH, 1);
   ::setenv("D", directory.c_str(), 1);
-  Run run;
+  Ran ran;
   auto* const pipe = ::popen(("cd $D && exec 2>&1; " + script).c_str(), "r");
-  if (pipe == nullptr) return run;
+  if (pipe == nullptr) return ran;
   std::array<char, 4096> chunk = {};
   for (auto count = chunk.size(); count > 0;) {
     count = std::fread(chunk.data(), 1, chunk.size(), pipe);
-    run.output.append(chunk.data(), count);
+    ran.output.append(chunk.data(), count);
   }
   const int status = ::pclose(pipe);
-  run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return run;
+  ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ran;
 }
 
 class SinkProgramTest : public testing::Test {
  protected:
-  Run run(const std::string& script) const { return shell(temp_.path(), script); }
+  Ran run(const std::string& script) const { return shell(temp_.path(), script); }
 
   test::TempDir temp_;
 };
