@@ -28,7 +28,9 @@ defmodule Contained.DaemonDeathTest do
 
   @generation """
   for pid in $(cat "$0/alive" 2>/dev/null); do
-    if kill -0 $pid 2>/dev/null; then echo "overlap $pid" >>"$0/log"; fi
+    if read -r _ _ state _ 2>/dev/null </proc/$pid/stat && [ "$state" != Z ]; then
+      echo "overlap $pid $state" >>"$0/log"
+    fi
   done
   trap '' TERM
   setsid sleep 1000 &
@@ -70,7 +72,7 @@ defmodule Contained.DaemonDeathTest do
       eventually(fn -> length(runs(dir)) == 1 end)
       os_pids = launcher_info(launcher).os_pids
       kill("KILL", for(victim <- unquote(victims), do: os_pids[victim]))
-      eventually(fn -> length(runs(dir)) == 2 end, 30_000)
+      eventually(fn -> length(runs(dir)) >= 2 end, 30_000)
       assert runs(dir) == ["run", "run"]
       assert %{restarts: 1, last_result: %{reason: :launcher_down}} = Daemon.info(daemon)
       Daemon.stop(daemon)
@@ -85,7 +87,7 @@ defmodule Contained.DaemonDeathTest do
     daemon = start(dir, launcher: name)
     eventually(fn -> length(runs(dir)) == 1 end)
     Process.exit(Process.whereis(name), :kill)
-    eventually(fn -> length(runs(dir)) == 2 end, 30_000)
+    eventually(fn -> length(runs(dir)) >= 2 end, 30_000)
     assert runs(dir) == ["run", "run"]
     Daemon.stop(daemon)
     assert alive(dir) == []
@@ -98,7 +100,7 @@ defmodule Contained.DaemonDeathTest do
     os_pid = Daemon.os_pid(daemon)
     [launcher] = for %{pid: pid, commands: _} <- commands_of(os_pid), do: pid
     kill("KILL", launcher_info(launcher).os_pids.worker)
-    eventually(fn -> length(runs(dir)) == 2 end, 30_000)
+    eventually(fn -> length(runs(dir)) >= 2 end, 30_000)
     assert runs(dir) == ["run", "run"]
     Daemon.stop(daemon)
     assert alive(dir) == []
@@ -132,7 +134,7 @@ defmodule Contained.DaemonDeathTest do
     :ok = stop_supervised(name)
     eventually(fn -> alive(dir) == [] end)
     start_supervised!(Supervisor.child_spec({Launcher, name: name}, id: name))
-    eventually(fn -> length(runs(dir)) == 2 end, 20_000)
+    eventually(fn -> length(runs(dir)) >= 2 end, 20_000)
     assert runs(dir) == ["run", "run"]
     Daemon.stop(daemon)
   end

@@ -16,7 +16,9 @@ defmodule Contained.DaemonSupervisionTest do
   @generation """
   trap '' TERM
   for pid in $(cat "$1/alive" 2>/dev/null); do
-    if kill -0 $pid 2>/dev/null; then echo "overlap $pid" >>"$1/log"; fi
+    if read -r _ _ state _ 2>/dev/null </proc/$pid/stat && [ "$state" != Z ]; then
+      echo "overlap $pid $state" >>"$1/log"
+    fi
   done
   setsid sleep 1000 $2 &
   echo $$ $! >"$1/alive"

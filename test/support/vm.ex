@@ -97,7 +97,7 @@ defmodule Contained.VM.Guest do
   def daemons(count, dir) do
     begin()
     marker = Proc.marker()
-    script = "trap '' TERM; while :; do echo $0 $$; done"
+    script = "while :; do echo $0 $$; done"
 
     for n <- 1..count do
       log = if rem(n, 2) == 0, do: [log_to: {:file, Path.join(dir, "log")}], else: [capture: true]
