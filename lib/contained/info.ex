@@ -20,7 +20,7 @@ defmodule Contained.Info do
   @doc "Makes the calling launcher known, if the application runs."
   @spec register(term) :: boolean
   def register(name) do
-    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name, []}), else: false
+    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name, [], []}), else: false
   end
 
   # Those that were killed could not unregister.
@@ -30,21 +30,33 @@ defmodule Contained.Info do
 
   defp needed?({{:slot, _slot}, launcher, _owner}), do: Process.alive?(launcher)
 
-  defp needed?({pid, _name, program}),
-    do: Process.alive?(pid) or Enum.any?(program, &Contained.Port.alive?/1)
+  defp needed?({pid, _name, program, lost}),
+    do: Process.alive?(pid) or Enum.any?(program ++ lost, &Contained.Port.alive?/1)
 
   @doc "Makes known which processes the calling launcher's port program consists of."
   @spec opened([Contained.Port.identity()]) :: boolean
-  def opened(program) do
-    if table?(), do: :ets.update_element(@table, self(), {3, program}), else: false
+  def opened(program), do: update(fn _closed, lost -> {program, lost} end)
+
+  @doc "The calling launcher's port program is lost, but may still be cleaning up."
+  @spec closed() :: boolean
+  def closed do
+    update(fn program, lost -> {[], Enum.filter(program ++ lost, &Contained.Port.alive?/1)} end)
   end
 
-  @doc "The processes of port programs whose launchers are dead: commands of theirs may still live."
+  defp update(change) do
+    with true <- table?(), [{pid, name, program, lost}] <- :ets.lookup(@table, self()) do
+      {program, lost} = change.(program, lost)
+      :ets.insert(@table, {pid, name, program, lost})
+    else
+      _no_table -> false
+    end
+  end
+
+  @doc "The processes of port programs that have no launcher any more: commands may still live there."
   @spec orphaned() :: [Contained.Port.identity()]
   def orphaned do
-    for {pid, _name, program} <- registered(),
-        not Process.alive?(pid),
-        identity <- program,
+    for {pid, _name, program, lost} <- registered(),
+        identity <- if(Process.alive?(pid), do: lost, else: program ++ lost),
         Contained.Port.alive?(identity),
         do: identity
   end
@@ -100,7 +112,7 @@ defmodule Contained.Info do
     Enum.filter(rows, &is_pid(elem(&1, 0)))
   end
 
-  defp ask({pid, name, _program}) do
+  defp ask({pid, name, _program, _lost}) do
     [GenServer.call(pid, :info, @timeout)]
   catch
     :exit, {:timeout, _} ->

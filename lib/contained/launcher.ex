@@ -54,8 +54,10 @@ defmodule Contained.Launcher do
   @heartbeat 500
   @containments [:auto, :required, :cgroup2, :hybrid, :cgroup1, :best_effort]
   @shutdown 30_000
-  # For the port program to clean up after the last command, or after the worker's end.
+  # For the port program to clean up after the last command, and for its guardian alone after that.
   @patience 1_000
+  # For the guardian, while callers wait to be told.
+  @cleanup 200
 
   defstruct [:name, :link, :interval, :tick, :retry, :lifetime] ++
               [stopping?: false, relayed?: false, vm_signals: 0, greets: [], links: Links.new()] ++
@@ -390,6 +392,7 @@ defmodule Contained.Launcher do
   # The program is gone, with all that ran in it.
   defp down(state) do
     Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
+    Info.closed()
     state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end
@@ -409,7 +412,7 @@ defmodule Contained.Launcher do
 
   # It hangs, or talks nonsense.
   defp kill(state) do
-    Link.kill(state.link)
+    Link.kill(state.link, if(state.stopping?, do: @patience, else: @cleanup))
     down(state)
   end
 

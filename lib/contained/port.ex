@@ -7,14 +7,16 @@ defmodule Contained.Port do
   @program "contained_port"
   # Between the verdict and the end of a `--kill` call, which makes a few system calls only.
   @kill_timeout 500
+  # Between two looks whether a process has ended.
+  @look 2
 
   @type identity :: {os_pid :: pos_integer, start_time :: non_neg_integer}
 
-  @doc "Path of the port program: `CONTAINED_PORT`, else the one built into `priv`."
+  @doc "Path of the port program: `CONTAINED_PORT` if it is set, and not empty, else that in `priv`."
   @spec locate() :: {:ok, binary} | {:error, :enoent, binary}
   def locate do
     case System.get_env("CONTAINED_PORT") do
-      nil -> in_priv()
+      unset when unset in [nil, ""] -> in_priv()
       path -> if File.regular?(path), do: {:ok, path}, else: missing([path])
     end
   end
@@ -112,16 +114,38 @@ defmodule Contained.Port do
   # Those behind the name, which may hold anything.
   defp fields(stat), do: stat |> String.split(")") |> List.last() |> String.split()
 
-  @doc "Whether it is still that process, and not a zombie."
-  @spec alive?(identity) :: boolean
-  def alive?({pid, start}) do
-    case File.read("/proc/#{pid}/stat") do
-      {:ok, stat} -> start_time(stat) == start and state(stat) not in ["Z", "X"]
-      {:error, _gone} -> false
+  @doc """
+  Whether the process has ended, now or within `ms` milliseconds. The port's messages do not tell:
+  after a write that failed there is no exit status, and what failed comes before the end.
+  """
+  @spec ended?(identity, non_neg_integer) :: boolean
+  def ended?(identity, ms), do: ended_until?(identity, now() + ms)
+
+  defp ended_until?(identity, deadline) do
+    cond do
+      not alive?(identity) ->
+        true
+
+      now() >= deadline ->
+        false
+
+      true ->
+        Process.sleep(@look)
+        ended_until?(identity, deadline)
     end
   end
 
-  defp state(stat), do: stat |> fields() |> hd()
+  defp now, do: System.monotonic_time(:millisecond)
+
+  @doc "Whether it is still that process, and not a zombie."
+  @spec alive?(identity) :: boolean
+  def alive?({pid, start}) do
+    with {:ok, stat} <- File.read("/proc/#{pid}/stat") do
+      hd(fields(stat)) not in ["Z", "X"] and start_time(stat) == start
+    else
+      _ -> false
+    end
+  end
 
   @doc """
   Kills processes by SIGKILL. `contained_port --kill PID:START ...` compares the start times, so

@@ -136,6 +136,23 @@ defmodule Contained.LauncherTest do
       eventually(fn -> not os_alive?(pid) end)
     end
 
+    # It has the groups to empty, which on a busy machine takes longer than anybody waits.
+    test "the guardian of a killed worker is left alone" do
+      dir = new()
+      launcher = launch(heartbeat: 40)
+      task = collect(launcher)
+      started(dir)
+      sleeper = Port.open({:spawn_executable, "/bin/sleep"}, args: ["60"])
+      {:ok, {guardian, _} = identity} = Contained.Port.identity(sleeper)
+      [pid] = pids(dir)
+      info = %{version: "0", guardian: identity, worker: {pid, 1}, containment: :none}
+      say(dir, {:hello, 1, Map.merge(info, %{cgroup: "", refused: []})})
+      assert {"", {:launcher_down, nil}} = Task.await(task)
+      eventually(fn -> not os_alive?(pid) end)
+      assert os_alive?(guardian)
+      System.cmd("kill", ["#{guardian}"])
+    end
+
     test "a silent program that never greeted is killed as well" do
       dir = new()
       launcher = launch(heartbeat: 40)

@@ -26,6 +26,13 @@ defmodule Contained.PortTest do
     assert Port.locate() == {:ok, path}
   end
 
+  test "an empty CONTAINED_PORT is none" do
+    System.delete_env("CONTAINED_PORT")
+    built = Port.locate()
+    set_program("")
+    assert Port.locate() == built
+  end
+
   test "a program that is not there is named, with where it was looked for" do
     set_program("/nowhere/contained_port")
     assert {:error, :enoent, subject} = Port.locate()
@@ -77,6 +84,16 @@ defmodule Contained.PortTest do
     Port.close(port)
     assert Port.identity(port) == :error
     System.cmd("kill", ["#{pid}"])
+  end
+
+  test "whether it has ended is seen in the process table" do
+    sleeper = Elixir.Port.open({:spawn_executable, "/bin/sleep"}, args: ["60"])
+    {:ok, {pid, start} = identity} = Port.identity(sleeper)
+    assert Port.ended?({pid, start + 1}, 0)
+    refute Port.ended?(identity, 0)
+    refute Port.ended?(identity, 10)
+    System.cmd("kill", ["#{pid}"])
+    assert Port.ended?(identity, 10_000)
   end
 
   test "killing names the targets, and is bounded in time" do

@@ -146,7 +146,7 @@ defmodule Contained.DaemonDeathTest do
     eventually(fn -> length(runs(dir)) == 1 end)
     kill("STOP", launcher_info(launcher).os_pids.worker)
     assert Daemon.stop(daemon) == :ok
-    eventually(fn -> alive(dir) == [] end)
+    assert alive(dir) == []
   end
 
   test "daemons leave nothing: no process, no session, no file" do

@@ -97,13 +97,21 @@ defmodule Contained.VM.Guest do
   def daemons(count, dir) do
     begin()
     marker = Proc.marker()
-    script = "while :; do echo $0 $$; done"
+    # They begin when all are there, or the last ones would take long to start.
+    script = "read x; while :; do echo $0 $$; done"
 
-    for n <- 1..count do
-      log = if rem(n, 2) == 0, do: [log_to: {:file, Path.join(dir, "log")}], else: [capture: true]
-      {:ok, _} = Contained.Daemon.start_link("sh", ["-c", script, marker], log)
-    end
+    daemons =
+      for n <- 1..count do
+        log =
+          if rem(n, 2) == 0, do: [log_to: {:file, Path.join(dir, "#{n}")}], else: [capture: true]
 
+        {:ok, daemon} =
+          Contained.Daemon.start_link("sh", ["-c", script, marker], [stdin: :pipe] ++ log)
+
+        daemon
+      end
+
+    for daemon <- daemons, do: :ok = Contained.Daemon.write(daemon, "go\n")
     ready(marker)
     obey()
   end

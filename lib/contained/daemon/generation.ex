@@ -53,6 +53,10 @@ defmodule Contained.Daemon.Generation do
   def launched(%{launcher: :dedicated}, slot, launcher), do: Info.dedicate(slot, launcher)
   def launched(_command, _slot, _launcher), do: true
 
+  @doc "Waits here for the end of what the port program left that was lost while it was to stop this."
+  @spec await_lost(Contained.Command.t()) :: term
+  def await_lost(%{launcher: launcher}), do: await_all(nil, true, launcher)
+
   defp predecessor(%{launcher: :dedicated}, slot), do: Info.dedicated(slot)
   defp predecessor(_command, _slot), do: nil
 

@@ -242,15 +242,20 @@ defmodule Contained.Daemon.Run do
     receive do
       message -> drained(state, message, deadline)
     after
-      max(deadline - State.now(), 0) -> finish(state, Result.new(state.os_pid, :launcher_down))
+      max(deadline - State.now(), 0) -> lost(state)
     end
+  end
+
+  defp lost(state) do
+    Generation.await_lost(state.config.command)
+    finish(state, Result.new(state.os_pid, :launcher_down))
   end
 
   defp drained(state, message, deadline) do
     case Session.event(state.session, message) do
       {:ended, map} -> finish(state, Result.new(state.os_pid, map))
       {:failed, _error} -> %{state | session: nil}
-      :launcher_down -> finish(state, Result.new(state.os_pid, :launcher_down))
+      :launcher_down -> lost(state)
       {:started, os_pid} -> drain(%{state | os_pid: os_pid, phase: :running}, deadline)
       {:input_raised, _, _, _} -> drain(state, deadline)
       {stream, data} -> state |> drain_output(stream, data) |> drain(deadline)

@@ -4,8 +4,8 @@ defmodule Contained.Launcher.Link do
 
   alias Contained.{Environment, Executable, Limits, Port, Protocol}
 
-  # After the worker was killed the guardian empties the control groups; then it has to go too.
-  @cleanup 200
+  # What a guardian has that neither ends nor can be waited for any longer.
+  @last_resort 10_000
   @retry 5
 
   defstruct [:args, :program, :port, :hello, :snapshot, unsent: :queue.new()]
@@ -113,31 +113,28 @@ defmodule Contained.Launcher.Link do
   end
 
   @doc """
-  Kills a program that does not answer: the worker first, so that its guardian can still empty the
-  control groups, then the guardian.
+  Kills the worker of a program that does not answer. Its guardian, woken if it was stopped, then
+  empties the control groups and ends; for that it is waited for `patience` milliseconds, and never
+  killed before its time: nobody would do its work.
   """
-  @spec kill(t) :: :ok
-  def kill(%{hello: %{guardian: guardian, worker: worker}} = link) do
-    Port.kill(link.program, [worker])
-    await_exit(link.port)
-    Port.kill(link.program, [guardian])
+  @spec kill(t, non_neg_integer) :: :ok
+  def kill(%{hello: %{guardian: guardian, worker: worker}, program: program}, patience) do
+    Port.kill(program, [worker])
+    unless Port.ended?(guardian, patience), do: spawn(fn -> put_down(program, guardian) end)
     :ok
   end
 
   # It has not even said who it is: without its guardian the worker ends by itself.
-  def kill(%{port: port} = link) when port != nil do
+  def kill(%{port: port} = link, _patience) when port != nil do
     with {:ok, guardian} <- Port.identity(port), do: Port.kill(link.program, [guardian])
     :ok
   end
 
-  def kill(_closed), do: :ok
+  def kill(_closed, _patience), do: :ok
 
-  defp await_exit(port) do
-    receive do
-      {^port, {:exit_status, _}} -> :ok
-    after
-      @cleanup -> :timeout
-    end
+  # It has stopped again, or is stuck.
+  defp put_down(program, guardian) do
+    unless Port.ended?(guardian, @last_resort), do: Port.kill(program, [guardian])
   end
 
   @doc "Closes what is left of the port; the messages of its owner's mailbox go with it."
