@@ -90,6 +90,7 @@ defmodule Contained.Daemon do
           | :paused
           | :resumed
           | {:limit_hit, atom}
+          | {:sink, map}
           | :oom
           | {:exited, Contained.Result.t()}
           | {:stopped, reason :: term}
@@ -225,6 +226,10 @@ defmodule Contained.Daemon do
   @doc "Sends the program itself the signal of `:reload_signal`, SIGHUP."
   @spec reload(GenServer.server()) :: :ok | {:error, atom}
   def reload(daemon), do: signal(daemon, GenServer.call(daemon, :reload_signal), :leader)
+
+  @doc "Has the files of `:log_to` opened anew, after they were renamed by others."
+  @spec reopen(GenServer.server()) :: :ok
+  def reopen(daemon), do: GenServer.call(daemon, :reopen)
 
   @doc "Writes to the program's stdin, which takes `stdin: :pipe`. See `Contained.Process.write/2`."
   @spec write(GenServer.server(), iodata) :: :ok | {:error, atom}

@@ -80,6 +80,7 @@ defmodule Contained.Error do
     no_new_privs: "cannot set :no_new_privs",
     signal: "cannot reach the command",
     fork: "cannot create a process for the command",
+    file: "cannot open",
     option: "cannot start the command with this option",
     pidfile: "cannot write the process id to the :pidfile",
     ready: "the daemon did not become ready:",

@@ -49,7 +49,7 @@ defmodule Contained.Launcher do
   use GenServer
 
   alias Contained.{Info, Protocol, Telemetry}
-  alias Contained.Launcher.{Backoff, Heartbeat, Link, Sessions}
+  alias Contained.Launcher.{Backoff, Heartbeat, Link, Links, Sessions}
 
   @heartbeat 500
   @containments [:auto, :required, :cgroup2, :hybrid, :cgroup1, :best_effort]
@@ -58,7 +58,7 @@ defmodule Contained.Launcher do
   @patience 1_000
 
   defstruct [:name, :link, :interval, :tick, :retry, :lifetime] ++
-              [stopping?: false, relayed?: false, vm_signals: 0, greets: []] ++
+              [stopping?: false, relayed?: false, vm_signals: 0, greets: [], links: Links.new()] ++
               [sessions: Sessions.new(), beat: Heartbeat.new(), backoff: Backoff.new()]
 
   @type option ::
@@ -209,6 +209,9 @@ defmodule Contained.Launcher do
     perform(state, Sessions.control(state.sessions, ref, operation, reply))
   end
 
+  defp handle({:contained, :link, change}, state),
+    do: link(state, Links.change(state.links, change))
+
   defp handle({:contained, question, reply}, state) when question in [:greet, :sweep],
     do: question(question, reply, state)
 
@@ -219,6 +222,9 @@ defmodule Contained.Launcher do
   defp handle({{:owner_down, id}, _monitor, :process, _pid, _reason}, state) do
     perform(state, Sessions.owner_down(state.sessions, id))
   end
+
+  defp handle({{:link_owner_down, name}, _monitor, :process, _pid, _reason}, state),
+    do: link(state, Links.change(state.links, {:close, name}))
 
   ## And our own
 
@@ -334,13 +340,8 @@ defmodule Contained.Launcher do
 
   defp effect({:frame, frame}, state), do: transmit(state, frame)
 
-  defp effect({:tell, ref, message}, state) do
+  defp effect({kind, ref, message}, state) when kind in [:tell, :reply] do
     tell(ref, message)
-    state
-  end
-
-  defp effect({:reply, ref, answer}, state) do
-    tell(ref, answer)
     state
   end
 
@@ -367,11 +368,17 @@ defmodule Contained.Launcher do
 
   defp idle?(state), do: state.greets == [] and Sessions.idle?(state.sessions)
 
+  # A port program that is not there yet is told when it is.
+  defp link(%{link: %{port: nil}} = state, {links, _frames}), do: %{state | links: links}
+
+  defp link(state, {links, frames}),
+    do: Enum.reduce(frames, %{state | links: links}, &transmit(&2, &1))
+
   ## The port
 
   defp open(state) do
     case Link.open(state.link) do
-      {:ok, link} -> opened(%{state | link: link})
+      {:ok, link} -> %{state | link: link} |> link(Links.all(state.links)) |> opened()
       {:error, errno, subject} -> fail_all(state, {:failed, :launcher, errno, subject})
     end
   end

@@ -93,6 +93,21 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "So many daemons write all the time, some to a file, some to the VM."
+  def daemons(count, dir) do
+    begin()
+    marker = Proc.marker()
+    script = "trap '' TERM; while :; do echo $0 $$; done"
+
+    for n <- 1..count do
+      log = if rem(n, 2) == 0, do: [log_to: {:file, Path.join(dir, "log")}], else: [capture: true]
+      {:ok, _} = Contained.Daemon.start_link("sh", ["-c", script, marker], log)
+    end
+
+    ready(marker)
+    obey()
+  end
+
   defp begin, do: {:ok, _} = Application.ensure_all_started(:contained)
 
   defp ready(marker) do

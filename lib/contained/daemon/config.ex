@@ -42,11 +42,13 @@ defmodule Contained.Daemon.Config do
   end
 
   defp build(%{options: options} = command, program, args) do
+    options = put_log_output(options)
+    refuse!(options)
     capture? = capture?(options)
     slot = Generation.slot(options, program, args)
 
     %__MODULE__{
-      command: %{command | spec: command.spec |> put_streams(options, capture?) |> put_slot(slot)},
+      command: %{command | spec: command.spec |> put_output(options, capture?) |> put_slot(slot)},
       policy: Policy.new(options),
       slot: slot,
       pressure: pressure!(options),
@@ -57,14 +59,39 @@ defmodule Contained.Daemon.Config do
     }
   end
 
+  # The sink :logger is the same as a level.
+  defp put_log_output(%{log_to: sinks} = options) do
+    if :logger in sinks and Logging.new(options) == nil,
+      do: Map.put(options, :log_output, :info),
+      else: options
+  end
+
+  defp put_log_output(options), do: options
+
+  # stdout is written to the sinks, where nobody counts it for the port program.
+  defp refuse!(%{log_to: _sinks} = options) do
+    for key <- [:capture_stderr_only, :max_output], options[key] do
+      raise ArgumentError, ~s(cannot use "#{key}" and "log_to")
+    end
+  end
+
+  defp refuse!(_options), do: :ok
+
+  @doc "Has stdout go to the sinks, which stand at a launcher."
+  @spec put_streams(t, %{stdout: term, launcher: GenServer.server() | :dedicated}) :: t
+  def put_streams(%{command: command} = config, %{stdout: stdout, launcher: launcher}) do
+    command = %{command | spec: %{command.spec | stdout: stdout}, launcher: launcher}
+    %{config | command: command}
+  end
+
   # Of its slot the launcher starts one generation at a time.
   defp put_slot(spec, slot), do: Map.put(spec, :slot, slot)
 
   # Output that nobody wants is discarded by the system, it does not even come to the port program.
-  defp put_streams(%{stdout: :pipe} = spec, options, false),
+  defp put_output(%{stdout: :pipe} = spec, options, false),
     do: put_stderr(%{spec | stdout: :null}, options)
 
-  defp put_streams(spec, options, _capture?), do: put_stderr(spec, options)
+  defp put_output(spec, options, _capture?), do: put_stderr(spec, options)
 
   # A level of its own means that it is wanted apart.
   defp put_stderr(%{stderr: :inherit} = spec, options) do

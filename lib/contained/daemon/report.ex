@@ -2,6 +2,8 @@ defmodule Contained.Daemon.Report do
   @moduledoc false
   # Tells the world what happens to a daemon: its subscribers, and telemetry.
 
+  require Logger
+
   alias Contained.Daemon.Events
   alias Contained.{Result, Telemetry}
 
@@ -54,6 +56,26 @@ defmodule Contained.Daemon.Report do
     state
   end
 
+  @doc "Something is wrong with a sink, or right again: whoever looks after the disk has to know."
+  @spec sink(state, map) :: state
+  def sink(state, report) do
+    Logger.warning("#{program(state)}: #{text(report)}", domain: [:contained])
+    publish(state, {:sink, report})
+  end
+
+  defp text(%{event: :trouble, reason: reason, subject: subject}),
+    do:
+      "its output cannot be written to #{subject}: #{:file.format_error(reason)} (#{inspect(reason)})"
+
+  defp text(%{event: :over, dropped: dropped, subject: subject}),
+    do: "its output is written to #{subject} again, #{dropped} bytes were dropped"
+
+  defp text(%{event: :died, program: program, status: status}),
+    do: "#{program}, which reads its output, has ended (#{inspect(status)}) and is started again"
+
+  defp text(%{event: :failed, error: error}),
+    do: "what reads its output could not be started: #{Exception.message(error)}"
+
   @doc "The daemon ends."
   @spec stopped(state, term) :: :ok
   def stopped(state, reason) do
@@ -70,6 +92,8 @@ defmodule Contained.Daemon.Report do
     Telemetry.point(event, metadata(state))
     state
   end
+
+  defp program(%{config: %{command: %{call: {program, _args, _opts}}}}), do: program
 
   defp metadata(%{config: %{command: %{call: {program, args, _opts}}}} = state),
     do: %{name: state.name, program: program, args: args, os_pid: state.os_pid}

@@ -6,7 +6,7 @@ defmodule Contained.Daemon.Run do
   # Every function takes the daemon's state and returns it, or `{:stop, reason, state}`.
 
   alias Contained.Daemon.{Generation, Pause, Pidfile, Policy, Ready, Report, Starter, State, Tap}
-  alias Contained.Daemon.WaitFor
+  alias Contained.Daemon.{Sinks, WaitFor}
   alias Contained.{Error, Result, Session}
 
   @type state :: State.t()
@@ -43,6 +43,9 @@ defmodule Contained.Daemon.Run do
 
   @spec launch(state) :: next
   def launch(%{config: %{command: command, slot: slot}} = state) do
+    # A port program that was started meanwhile does not know the links.
+    if state.sinks, do: Sinks.renew(state.sinks)
+
     case Session.launch(command) do
       {:ok, session} ->
         Generation.launched(command, slot, session.launcher)
@@ -163,6 +166,9 @@ defmodule Contained.Daemon.Run do
     Report.exited(State.cancel_timer(state, :credit), result)
   end
 
+  # What a sink hands on comes later than the program's end.
+  defp flush(%{sinks: sinks, tap: tap}) when sinks != nil, do: tap
+
   # A function of the user that has raised, and so ended the daemon, may do so again.
   defp flush(%{tap: tap} = state), do: guarded(state, tap, fn -> Tap.flush(tap) end)
 
@@ -248,13 +254,49 @@ defmodule Contained.Daemon.Run do
       {:started, os_pid} -> drain(%{state | os_pid: os_pid, phase: :running}, deadline)
       {:input_raised, _, _, _} -> drain(state, deadline)
       {stream, data} -> state |> drain_output(stream, data) |> drain(deadline)
-      _other -> drain(state, deadline)
+      _other -> state |> drain_sinks(message) |> drain(deadline)
+    end
+  end
+
+  # A sink that does not read would hold up the program's end.
+  defp drain_sinks(%{sinks: nil} = state, _message), do: state
+
+  defp drain_sinks(%{sinks: sinks} = state, message) do
+    case Sinks.event(sinks, message) do
+      :none -> state
+      {:output, data, sinks} -> put(%{state | sinks: sinks}, :stdout, data)
+      {:report, report, sinks} -> Report.sink(%{state | sinks: sinks}, report)
+      {:ok, sinks} -> %{state | sinks: sinks}
+    end
+  end
+
+  @doc "Has the sinks write what there is, and end."
+  @spec close_sinks(state) :: state
+  def close_sinks(%{sinks: nil} = state), do: state
+
+  def close_sinks(%{sinks: sinks} = state) do
+    ref = make_ref()
+    me = self()
+    Sinks.close(sinks, &send(me, {ref, &1}))
+    state = last_words(%{state | sinks: nil}, ref)
+    %{state | tap: flush(state)}
+  end
+
+  defp last_words(state, ref) do
+    receive do
+      {^ref, {:output, data}} -> state |> put(:stdout, data) |> last_words(ref)
+      {^ref, {:report, report}} -> state |> Report.sink(report) |> last_words(ref)
+    after
+      0 -> state
     end
   end
 
   # Everything is taken at once now, or a consumer that does not would hold up the end.
   defp drain_output(state, stream, data) do
     Session.taken(state.session, stream, byte_size(data))
-    %{state | tap: guarded(state, state.tap, fn -> Tap.put(state.tap, stream, data) end)}
+    put(state, stream, data)
   end
+
+  defp put(state, stream, data),
+    do: %{state | tap: guarded(state, state.tap, fn -> Tap.put(state.tap, stream, data) end)}
 end

@@ -4,20 +4,8 @@ defmodule Contained.Daemon.Server do
 
   use GenServer
 
-  alias Contained.Daemon.{
-    Events,
-    Generation,
-    Live,
-    Pause,
-    Ready,
-    Report,
-    Run,
-    Starter,
-    State,
-    Tap
-  }
-
-  alias Contained.Daemon.{Sinks, WaitFor}
+  alias Contained.Daemon.{Config, Events, Generation, Live, Pause, Ready, Report, Run, Sinks}
+  alias Contained.Daemon.{Starter, State, Tap, WaitFor}
   alias Contained.Session
 
   # How soon those who could not keep up with the output are looked at again.
@@ -26,8 +14,13 @@ defmodule Contained.Daemon.Server do
   @doc "Opens what lasts as long as the daemon does."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
   def open(%{config: %{options: %{log_to: specs}} = config} = state) do
-    with {:ok, sinks, stdout} <- Sinks.open(specs, sink_options(config)) do
-      {:ok, %{state | sinks: sinks, config: put_stdout(config, stdout)}}
+    case Sinks.open(specs, sink_options(config)) do
+      {:ok, sinks, streams} ->
+        {:ok, %{state | sinks: sinks, config: Config.put_streams(config, streams)}}
+
+      {:error, error} ->
+        Events.close(state.tap.events, :halt)
+        {:error, error}
     end
   end
 
@@ -35,11 +28,9 @@ defmodule Contained.Daemon.Server do
 
   defp sink_options(%{command: command, options: options, capture?: capture?}) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])
-    %{launcher: command.launcher, ladder: ladder, cd: options[:cd], tee: capture?}
+    cd = options[:cd] || File.cwd!()
+    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?}
   end
-
-  defp put_stdout(%{command: command} = config, stdout),
-    do: %{config | command: %{command | spec: Map.merge(command.spec, stdout)}}
 
   @spec enter(State.t()) :: no_return
   def enter(state) do
@@ -132,7 +123,7 @@ defmodule Contained.Daemon.Server do
     case Sinks.event(sinks, message) do
       :none -> :none
       {:output, data, sinks} -> teed(%{state | sinks: sinks}, data)
-      {:report, _report, sinks} -> %{state | sinks: sinks}
+      {:report, report, sinks} -> Report.sink(%{state | sinks: sinks}, report)
       {:ok, sinks} -> %{state | sinks: sinks}
     end
   end
@@ -201,6 +192,11 @@ defmodule Contained.Daemon.Server do
 
   def handle_call(:session, _from, state), do: {:reply, Live.session(state), state}
 
+  def handle_call(:reopen, _from, state) do
+    if state.sinks, do: Sinks.reopen(state.sinks)
+    {:reply, :ok, state}
+  end
+
   def handle_call(:reload_signal, _from, state),
     do: {:reply, Map.get(state.config.options, :reload_signal, 1), state}
 
@@ -215,8 +211,7 @@ defmodule Contained.Daemon.Server do
   @impl true
   def terminate(reason, state) do
     Starter.unregister(state.name)
-    state = Run.stop(state)
-    if state.sinks, do: Sinks.close(state.sinks)
+    state = state |> Run.stop() |> Run.close_sinks()
     Report.stopped(state, reason)
     Events.close(state.tap.events, if(orderly?(reason), do: :done, else: :halt))
     Starter.answer(state, {:error, reason})
