@@ -13,14 +13,9 @@ defmodule Bench.Daemon do
     stop_time = time(fn -> DynamicSupervisor.stop(supervisor) end)
     [] = Contained.info().commands
 
-    row(
-      "500 daemons: start each",
-      "-",
-      ms(start_time / @daemons),
-      "-",
-      "<= 5 ms",
-      start_time <= @daemons * 5_000
-    )
+    ratio = start_time / plain_time()
+    start = ms(start_time / @daemons)
+    row("500 daemons: start, to start/3", "-", start, fixed(ratio), "<= 1.5", ratio <= 1.5)
 
     row("500 daemons: native memory each", "-", kib(native), "-", "<= 16 KiB", native <= 16)
     row("500 daemons: BEAM memory each", "-", kib(beam), "-", "<= 32 KiB", beam <= 32)
@@ -39,6 +34,15 @@ defmodule Bench.Daemon do
   defp start(supervisor) do
     child = {Contained.Daemon, ["sleep", ["1000"], [ready: {:after, 0}]]}
     {:ok, _pid} = DynamicSupervisor.start_child(supervisor, child)
+  end
+
+  # What start/3 takes for as many. They end with the task.
+  defp plain_time do
+    Task.await(Task.async(fn -> time(&start_plain/0) end), :infinity)
+  end
+
+  defp start_plain do
+    for _ <- 1..@daemons, do: {:ok, _} = Contained.start("sleep", ["1000"])
   end
 
   defp measure(guardian, worker) do

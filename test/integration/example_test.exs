@@ -26,7 +26,7 @@ defmodule Contained.ExampleTest do
 
     assert first != second
     assert text =~ ~r/^ *\d+  Sidecar.Heart /m
-    assert text =~ "The VM ends now"
+    assert text =~ "Left are: 0"
 
     assert File.ls!(dir) == []
     for [pid] <- [first, second], do: refute(os_alive?(pid))

@@ -25,8 +25,11 @@ defmodule Sidecar do
     await("heart beats", fn -> beats() >= 3 end)
     Contained.top()
 
-    IO.puts("\nThe VM ends now, and both programs before it.")
+    :ok = Application.stop(:sidecar)
+    IO.puts("\nThe supervisor has stopped both, the sidecar first. Left are: #{length(left())}")
   end
+
+  defp left, do: Contained.info().commands
 
   @doc "How often the heart has beaten since Redis was started."
   def beats do
