@@ -215,11 +215,13 @@ defmodule Contained.Daemon.Sinks do
   defp close_part(sinks, id, deadline, fun) do
     part = revive(sinks.parts[id])
     close_links(sinks, [part.reads])
-    {part, :ok} = Part.drain(part, deadline, :ok, fn told, :ok -> tell_end(fun, told) end)
+    {part, :ok} = Part.drain(part, deadline, :ok, fn told, :ok -> tell_last(fun, told) end)
     put(sinks, id, part)
   end
 
-  defp tell_end(fun, told) do
+  defp tell_last(_fun, {:report, %{event: :died, status: {:exited, 0}}}), do: :ok
+
+  defp tell_last(fun, told) do
     fun.(told)
     :ok
   end
