@@ -126,6 +126,23 @@ defmodule Contained.SinksTest do
              ~r/\A(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (one|two|three)\n?){3}\z/
   end
 
+  # Of what the daemon has not taken there is never more than the window and two pipes.
+  test "a daemon that does not keep up holds the program back", %{log: log} do
+    {sinks, streams} = open!([{:file, log}, :logger], credit: :manual)
+    process = start!(streams, "seq 1 1000000")
+    window = 1_048_576
+    got = fn told -> for({:output, data} <- told, do: byte_size(data)) |> Enum.sum() end
+    {sinks, told} = until(sinks, fn _, told -> got.(told) >= window end)
+    assert got.(told) == window
+    refute_receive {_ref, {:output, 4, _data}}, 50
+    assert File.stat!(log).size < 4 * window
+    {sinks, more} = until(Sinks.taken(sinks, window), fn _, told -> got.(told) >= window end)
+    assert got.(more) > 0
+    rest = close(sinks)
+    await_end(process)
+    assert got.(told) + got.(more) + got.(rest) == File.stat!(log).size
+  end
+
   test "what needs no sink program has none" do
     assert {%{parts: none}, %{stdout: :pipe}} = open!(:logger)
     assert none == %{}
