@@ -27,6 +27,8 @@ class Reports {
   /// Writes to |fd|, which is not closed, and never waits for a reader; -1: to nobody.
   explicit Reports(int fd);
 
+  bool heard() const { return fd_ >= 0; }
+
   void ready();
   void failed(const Error& error);
   void trouble(int code, std::string_view subject);

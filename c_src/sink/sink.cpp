@@ -78,8 +78,10 @@ class Sink {
   }
 
   int refuse(const Error& error) {
-    fmt::print(stderr, "contained_port: {}\n", error.message());
-    reports_.failed(error);
+    if (reports_.heard())
+      reports_.failed(error);
+    else
+      fmt::print(stderr, "contained_port: {}\n", error.message());
     return 1;
   }
 

@@ -276,12 +276,12 @@ defmodule Contained.Daemon do
   @doc "The text of a file of the program's control group. `{:error, :no_cgroup}` when there is none."
   @spec cgget(GenServer.server(), binary) :: {:ok, binary} | {:error, atom}
   def cgget(daemon, file),
-    do: Live.posix(with({:ok, process} <- session(daemon), do: Cgroup.get(process, file)))
+    do: daemon |> session() |> Live.file(&Cgroup.get(&1, file))
 
   @doc "Writes to a file of the program's control group."
   @spec cgset(GenServer.server(), binary, binary | integer) :: :ok | {:error, atom}
   def cgset(daemon, file, value),
-    do: Live.posix(with({:ok, process} <- session(daemon), do: Cgroup.set(process, file, value)))
+    do: daemon |> session() |> Live.file(&Cgroup.set(&1, file, value))
 
   @doc "The program's control group as a path below `/sys/fs/cgroup`, or `nil`."
   @spec cgroup_path(GenServer.server()) :: binary | nil

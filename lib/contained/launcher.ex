@@ -49,10 +49,9 @@ defmodule Contained.Launcher do
   use GenServer
 
   alias Contained.{Info, Protocol, Telemetry}
-  alias Contained.Launcher.{Backoff, Heartbeat, Link, Links, Sessions}
+  alias Contained.Launcher.{Arguments, Backoff, Heartbeat, Link, Links, Sessions}
 
   @heartbeat 500
-  @containments [:auto, :required, :cgroup2, :hybrid, :cgroup1, :best_effort]
   @shutdown 30_000
   # For the port program to clean up after the last command, and for its guardian alone after that.
   @patience 1_000
@@ -73,7 +72,7 @@ defmodule Contained.Launcher do
   @doc "Starts a launcher. It cannot fail for want of a port program: commands say so."
   @spec start_link([option]) :: GenServer.on_start()
   def start_link(opts \\ []) do
-    Enum.each(opts, &validate!/1)
+    Arguments.check!(opts)
 
     GenServer.start_link(
       __MODULE__,
@@ -88,18 +87,6 @@ defmodule Contained.Launcher do
     id = Keyword.get(opts, :name, __MODULE__)
     %{id: id, start: {__MODULE__, :start_link, [opts]}, shutdown: @shutdown}
   end
-
-  defp validate!({:name, _}), do: :ok
-  defp validate!({:cgroup_base, path}) when is_binary(path), do: :ok
-  defp validate!({:containment, containment}) when containment in @containments, do: :ok
-  defp validate!({:take_over, flag}) when is_boolean(flag), do: :ok
-  defp validate!({:heartbeat, ms}) when is_integer(ms) and ms > 0, do: :ok
-
-  defp validate!({key, value}) do
-    raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)}"
-  end
-
-  defp validate!(other), do: raise(ArgumentError, "invalid option #{inspect(other)}")
 
   # Frames pass through; the heap must not keep them for long.
   defp spawn_opts, do: [fullsweep_after: 10]
@@ -129,19 +116,11 @@ defmodule Contained.Launcher do
     {:ok,
      %__MODULE__{
        name: opts[:name],
-       link: opts |> arguments() |> Link.new(),
+       link: opts |> Arguments.words() |> Link.new(),
        interval: Keyword.get(opts, :heartbeat, @heartbeat),
        lifetime: lifetime(opts[:owner])
      }}
   end
-
-  defp arguments(opts), do: Enum.flat_map(opts, &argument/1)
-
-  defp argument({:cgroup_base, path}), do: ["--cgroup-base", path]
-  defp argument({:containment, :auto}), do: []
-  defp argument({:containment, containment}), do: ["--containment", "#{containment}"]
-  defp argument({:take_over, true}), do: ["--take-over"]
-  defp argument(_other), do: []
 
   defp lifetime(nil), do: :permanent
 

@@ -82,6 +82,14 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "A program writes lines without end into a log."
+  def log(path, marker) do
+    begin()
+    Contained.LogSinks.guest(path, marker)
+    ready(marker)
+    obey()
+  end
+
   @doc "The port program is stopped, in whole or in part, and input waits for it."
   def wedged(victims) do
     begin()

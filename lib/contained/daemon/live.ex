@@ -162,11 +162,20 @@ defmodule Contained.Daemon.Live do
     end
   end
 
-  @doc "An answer about a file of the group, in the words of MuonTrap."
-  @spec posix({:ok, term} | :ok | {:error, Error.t() | :not_running}) ::
-          {:ok, term} | :ok | {:error, atom}
-  def posix({:error, :not_running}), do: {:error, :no_cgroup}
-  def posix({:error, %Error{stage: :cgroup, reason: :enotsup}}), do: {:error, :no_cgroup}
-  def posix({:error, %Error{reason: reason}}), do: {:error, reason}
-  def posix(ok), do: ok
+  @doc "Asks about a file of the program's group, and answers in the words of MuonTrap."
+  @spec file(
+          {:ok, Contained.Process.t()} | {:error, :not_running},
+          (Contained.Process.t() ->
+             answer)
+        ) :: term
+        when answer: {:ok, term} | :ok | {:error, Error.t()}
+  def file({:error, :not_running}, _ask), do: {:error, :no_cgroup}
+
+  def file({:ok, process}, ask) do
+    with {:error, %Error{reason: reason}} <- ask.(process), do: {:error, posix(reason, process)}
+  end
+
+  # It is missing, or all of them are.
+  defp posix(:enotsup, process), do: if(path(process), do: :enoent, else: :no_cgroup)
+  defp posix(reason, _process), do: reason
 end

@@ -30,11 +30,13 @@ defmodule Contained.Daemon.Sinks do
   """
   @type report :: map
 
+  @typedoc "By `credit: :manual` output counts as consumed by `taken/2`, else by `event/2`."
   @type context :: %{
-          launcher: GenServer.server() | :dedicated,
-          ladder: [{1..64, non_neg_integer}],
-          cd: binary,
-          tee: boolean
+          required(:launcher) => GenServer.server() | :dedicated,
+          required(:ladder) => [{1..64, non_neg_integer}],
+          required(:cd) => binary,
+          required(:tee) => boolean,
+          optional(:credit) => :auto | :manual
         }
 
   @doc "Checks the value of `log_to:`, one sink or a list of them."
@@ -55,7 +57,7 @@ defmodule Contained.Daemon.Sinks do
   def open(specs, context) do
     with {:ok, plan} <- Plan.new(specs, context),
          {:ok, sinks} <- open_links(plan, context),
-         {:ok, sinks} <- open_parts(sinks, plan.parts),
+         {:ok, sinks} <- open_parts(sinks, plan.parts, Map.get(context, :credit, :auto)),
          do: {:ok, sinks, %{stdout: plan.stdout, launcher: sinks.launcher}}
   end
 
@@ -95,13 +97,13 @@ defmodule Contained.Daemon.Sinks do
     :ok
   end
 
-  defp open_parts(sinks, parts) do
+  defp open_parts(sinks, parts, credit) do
     parts
     |> Enum.with_index()
     |> Enum.reduce_while({:ok, sinks}, fn {part, id}, {:ok, sinks} ->
       part = put_in(part.command.launcher, sinks.launcher)
 
-      case Part.open(Part.new(part)) do
+      case Part.open(%{Part.new(part) | credit: credit}) do
         {:ok, part} -> {:cont, {:ok, put(sinks, id, part)}}
         {:error, error} -> {:halt, give_up(sinks, error)}
       end
@@ -165,6 +167,12 @@ defmodule Contained.Daemon.Sinks do
 
   defp put(sinks, id, part), do: %{sinks | parts: Map.put(sinks.parts, id, part)}
 
+  @doc "With `credit: :manual`: so many bytes of `{:output, data, _}` have been consumed."
+  @spec taken(t, pos_integer) :: t
+  def taken(sinks, bytes) do
+    %{sinks | parts: Map.new(sinks.parts, fn {id, part} -> {id, Part.taken(part, bytes)} end)}
+  end
+
   ## What else a daemon asks
 
   @doc "Files are opened anew, as after a logrotate."
@@ -215,11 +223,13 @@ defmodule Contained.Daemon.Sinks do
   defp close_part(sinks, id, deadline, fun) do
     part = revive(sinks.parts[id])
     close_links(sinks, [part.reads])
-    {part, :ok} = Part.drain(part, deadline, :ok, fn told, :ok -> tell_end(fun, told) end)
+    {part, :ok} = Part.drain(part, deadline, :ok, fn told, :ok -> tell_last(fun, told) end)
     put(sinks, id, part)
   end
 
-  defp tell_end(fun, told) do
+  defp tell_last(_fun, {:report, %{event: :died, status: {:exited, 0}}}), do: :ok
+
+  defp tell_last(fun, told) do
     fun.(told)
     :ok
   end

@@ -12,10 +12,20 @@ defmodule Contained.Daemon.Sinks.Part do
   # A life that counts as success.
   @long_enough 5_000
   @ready_timeout 10_000
+  @report Plan.report()
+  @tee Plan.tee()
 
   @enforce_keys [:role, :command, :reads]
-  defstruct [:role, :command, :reads, :process, :os_pid, :timer, :since] ++
-              [pause: @first_pause, text: "", read: 0, dropped: 0, before: {0, 0}, restarts: 0]
+  defstruct [:role, :command, :reads, :process, :os_pid, :timer, :since, credit: :auto] ++
+              [
+                pause: @first_pause,
+                text: "",
+                untaken: 0,
+                read: 0,
+                dropped: 0,
+                before: {0, 0},
+                restarts: 0
+              ]
 
   @type t :: %__MODULE__{}
   @type told :: {:output, binary} | {:report, map}
@@ -35,11 +45,9 @@ defmodule Contained.Daemon.Sinks.Part do
 
   # Its first line says whether they are. Lines come whole: they are shorter than PIPE_BUF.
   defp await(part) do
-    report = Plan.report()
-
     case Session.next(part.process, @ready_timeout) do
-      {^report, "ready\n" <> _rest} -> {:ok, part}
-      {^report, "failed " <> line} -> failed(part, failure(String.trim_trailing(line, "\n")))
+      {@report, "ready\n" <> _rest} -> {:ok, part}
+      {@report, "failed " <> line} -> failed(part, failure(String.trim_trailing(line, "\n")))
       :timeout -> failed(part, error(part, :timeout))
       _end -> failed(part, error(part, :eproto))
     end
@@ -82,21 +90,30 @@ defmodule Contained.Daemon.Sinks.Part do
   defp handle(part, :launcher_down), do: {over(part), []}
   defp handle(part, {:input_raised, _, _, _}), do: {part, []}
 
+  defp handle(%{credit: :manual} = part, {@tee, data}),
+    do: {%{part | untaken: part.untaken + byte_size(data)}, [{:output, data}]}
+
   defp handle(part, {stream, data}) do
     Session.taken(part.process, stream, byte_size(data))
     take(part, stream, data)
   end
 
+  @doc "With `credit: :manual`: so much of the output has been consumed."
+  @spec taken(t, pos_integer) :: t
+  def taken(%{untaken: untaken} = part, bytes) when untaken > 0 do
+    bytes = min(bytes, untaken)
+    Session.taken(part.process, @tee, bytes)
+    %{part | untaken: untaken - bytes}
+  end
+
+  def taken(part, _bytes), do: part
+
   defp died(part, status),
     do: %{event: :died, program: part.command.spec.program, role: part.role, status: status}
 
-  defp take(part, stream, data) do
-    cond do
-      stream == Plan.tee() -> {part, [{:output, data}]}
-      stream == Plan.report() -> lines(part, String.split(part.text <> data, "\n"), [])
-      true -> {part, []}
-    end
-  end
+  defp take(part, @tee, data), do: {part, [{:output, data}]}
+  defp take(part, @report, data), do: lines(part, String.split(part.text <> data, "\n"), [])
+  defp take(part, _descriptor_of_a_command, _data), do: {part, []}
 
   # Of the last line the end has not come yet.
   defp lines(part, [rest], told), do: {%{part | text: rest}, Enum.reverse(told)}
@@ -129,6 +146,7 @@ defmodule Contained.Daemon.Sinks.Part do
       | process: nil,
         os_pid: nil,
         text: "",
+        untaken: 0,
         read: 0,
         dropped: 0,
         before: {read + part.read, dropped + part.dropped}
@@ -162,6 +180,7 @@ defmodule Contained.Daemon.Sinks.Part do
   def drain(%{process: nil} = part, _deadline, acc, _fun), do: {part, acc}
 
   def drain(part, deadline, acc, fun) do
+    part = taken(%{part | credit: :auto}, part.untaken)
     {part, acc} = read(part, part.process.ref, deadline, acc, fun)
     if part.process, do: Session.stop(part.process, [])
     # Its end is in the mailbox by now, behind the rest.
