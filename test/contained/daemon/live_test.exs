@@ -111,9 +111,10 @@ defmodule Contained.Daemon.LiveTest do
     assert_receive {Daemon, ^daemon, :paused}, 1_000
     assert Daemon.pause(daemon) == :ok
     assert Daemon.info(daemon).paused == :hand
-    count = Daemon.statistics(daemon).output_byte_count
-    # Frozen it sleeps, stopped it is T.
+    # Frozen it sleeps, stopped it is T. What it wrote before may still be on its way.
     assert state_of(os_pid) in ["S", "D", "T", "R"]
+    count = settled(daemon)
+    flush()
     refute_receive {Daemon, ^daemon, {:output, _, _}}, 100
     assert Daemon.statistics(daemon).output_byte_count == count
     assert Daemon.resume(daemon) == :ok
@@ -213,19 +214,19 @@ defmodule Contained.Daemon.LiveTest do
     end
 
     eventually(busy)
-    count = fn -> Daemon.statistics(daemon).output_byte_count end
-
-    settled = fn ->
-      n = count.()
-      Process.sleep(50)
-      n == count.()
-    end
-
-    eventually(settled)
+    stopped_at = settled(daemon)
     flush()
-    stopped_at = count.()
+    count = fn -> Daemon.statistics(daemon).output_byte_count end
     eventually(fn -> flush() && count.() > stopped_at end)
     Daemon.stop(daemon)
+  end
+
+  # What has been counted when nothing more comes.
+  defp settled(daemon, before \\ nil, times \\ 0) do
+    count = Daemon.statistics(daemon).output_byte_count
+    times = if count == before, do: times + 1, else: 0
+    Process.sleep(30)
+    if times == 5, do: count, else: settled(daemon, count, times)
   end
 
   defp flush do
