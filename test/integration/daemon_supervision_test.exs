@@ -156,34 +156,27 @@ defmodule Contained.DaemonSupervisionTest do
     eventually(fn -> match?([_, _], String.split(to_string(pids.()))) end)
   end
 
+  # It says what it is only when the server is there.
+  defp member(id, ready, script),
+    do: {Daemon, command: "sh", args: ["-c", script <> "; exec sleep 1000"], ready: ready, id: id}
+
   test "rest_for_one starts in order of readiness, and again after a crash" do
     dir = tmp_dir()
     log = Path.join(dir, "log")
-    socket = Path.join(dir, "ready")
+    up = Path.join(dir, "up")
 
-    server =
-      {Daemon,
-       command: "sh",
-       args: [
-         "-c",
-         "rm -f #{socket}; sleep 0.1; echo server >>#{log}; echo >#{socket}; exec sleep 1000"
-       ],
-       ready: {:file, socket},
-       id: :server}
+    server = "rm -f #{up}; sleep 0.1; echo server >>#{log}; echo >#{up}"
+    client = &"test -e #{up} && echo #{&1} >>#{log}; echo set"
+    set = {:output, ~r/set/}
 
-    client = fn name ->
-      {Daemon,
-       command: "sh",
-       args: ["-c", "test -e #{socket} && echo #{name} >>#{log}; echo up; exec sleep 1000"],
-       ready: {:output, ~r/up/},
-       id: name}
-    end
+    children =
+      [member(:server, {:file, up}, server)] ++
+        for(name <- [:one, :two], do: member(name, set, client.(name)))
 
-    File.rm(socket)
-    supervisor = supervise([server, client.(:one), client.(:two)], strategy: :rest_for_one)
+    supervisor = supervise(children, strategy: :rest_for_one)
     assert runs(dir) == ~w(server one two)
     daemons = for {id, pid, _, _} <- Supervisor.which_children(supervisor), do: {id, pid}
-    File.rm!(socket)
+    File.rm!(up)
     kill("KILL", [Daemon.os_pid(daemons[:server])])
     eventually(fn -> runs(dir) == ~w(server one two server one two) end)
     Supervisor.stop(supervisor)

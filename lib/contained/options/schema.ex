@@ -78,7 +78,9 @@ defmodule Contained.Options.Schema do
     ]
   end
 
-  defp streams do
+  defp streams, do: input() ++ output()
+
+  defp input do
     [
       {:input, :input, nil,
        "what the command reads from stdin: iodata, or an enumerable of iodata, read only\n" <>
@@ -90,16 +92,21 @@ defmodule Contained.Options.Schema do
        "without `:input`, what stdin is: `:open` (a pipe, silent, never at its end),\n" <>
          "`:null` (empty) or `:inherit` (the VM's). `start/3` and daemons also take `:pipe`, which is\n" <>
          "written to by `write/2` of `Contained.Process` or `Contained.Daemon`", @all},
+      {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
+       @all},
+      {:keep_env, :names, "[]",
+       "names of variables that are inherited all the same with `clear_env: true`", @all}
+    ]
+  end
+
+  defp output do
+    [
       {:stderr, {:stderr, [:inherit, :stdout, :discard]}, {:stderr, ":inherit"},
        "where stderr goes: `:inherit` (the VM's), `:stdout` (as `:stderr_to_stdout`) or\n" <>
          "`:discard`. Where the streams come apart, also `:capture`, and in `run/3`\n" <>
          "`{:into, collectable}`", @all},
       {:capture_stderr_only, :boolean, "false", "collects stderr and discards stdout",
        [:cmd, :shell, :daemon]},
-      {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
-       @all},
-      {:keep_env, :names, "[]",
-       "names of variables that are inherited all the same with `clear_env: true`", @all},
       {:window, {:range, 1, @max_window}, "1_048_576",
        "how many bytes of output per stream may be on their way to the caller; with more\n" <>
          "to write, the command waits", @all},
