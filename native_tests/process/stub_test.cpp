@@ -125,14 +125,15 @@ TEST_P(Stubs, ABadSpecIsRefused) {
   EXPECT_EQ(StubRun(spec, refused_).failure(), "ids: einval (gid)");
 }
 
-// Nobody else runs as this user, so that the limit counts us alone.
+// As a user of our own, so that the limit counts nobody else: not a test beside this one, nor what
+// the last call has left to die.
 std::string failure_with_processes(rlim_t most, Refused refused) {
   auto pipe = make_pipe();
   const pid_t pid = ::fork();
   if (pid == 0) {
     const rlimit limit = {most, most};
-    const bool ready =
-        ::setrlimit(RLIMIT_NPROC, &limit) == 0 && ::setresuid(54322, 54322, 54322) == 0;
+    const auto user = static_cast<uid_t>(100'000'000 + ::getpid());
+    const bool ready = ::setrlimit(RLIMIT_NPROC, &limit) == 0 && ::setresuid(user, user, user) == 0;
     const auto text = ready ? StubRun(spec_for({"/bin/true"}), refused).failure() : "not ready";
     ::_exit(::write(pipe->write.get(), text.data(), text.size()) < 0 ? 1 : 0);
   }
