@@ -1,5 +1,5 @@
-// The command line of a sink: what it writes to, and how. README: guides/logging.md for the user's
-// side of it.
+// The command line of a sink: what it writes to, and how. The user's side of it is
+// guides/logging.md.
 //
 //     report=FD                            where it tells, see report.hpp
 //     file=PATH [mode=OCTAL] [size=BYTES] [keep=N] [every=SECONDS] [at_start] [gzip]

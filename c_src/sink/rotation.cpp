@@ -82,6 +82,7 @@ Result<std::vector<OldFile>> old_files(int directory, const std::string& name) {
     (parsed->packed ? file.packed : file.plain) = true;
   }
   std::vector<OldFile> files;
+  files.reserve(found.size());
   for (const auto& [number, file] : found) files.push_back(file);
   return files;
 }

@@ -221,6 +221,17 @@ defmodule Contained.SinksTest do
     refute Process.alive?(streams.launcher)
   end
 
+  test "without control groups it is the same", %{dir: dir, log: log} do
+    {:ok, launcher} = Launcher.start_link(containment: :best_effort)
+    copy = Path.join(dir, "copy")
+    {sinks, streams} = open!([{:file, log}, {:command, "tee", [copy], []}], launcher: launcher)
+    await_end(start!(streams, "echo one; sleep 0.1; echo two"))
+    assert close(sinks) == []
+    assert File.read!(log) == "one\ntwo\n"
+    assert File.read!(copy) == "one\ntwo\n"
+    GenServer.stop(launcher)
+  end
+
   test "the owner is killed: the last words are written before its sink ends", %{log: log} do
     parent = self()
     script = "trap 'echo bye; exit' TERM; echo hi; while :; do sleep 0.01; done"
