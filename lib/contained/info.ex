@@ -28,7 +28,8 @@ defmodule Contained.Info do
     :ets.tab2list(@table) |> Enum.all?(&(needed?(&1) or forget(elem(&1, 0))))
   end
 
-  defp needed?({{:slot, _slot}, launcher, _owner}), do: Process.alive?(launcher)
+  defp needed?({{:slot, _slot}, launcher, _owner}),
+    do: Process.alive?(launcher) or orphaned([launcher]) != []
 
   defp needed?({pid, _name, program, lost}),
     do: Process.alive?(pid) or Enum.any?(program ++ lost, &Contained.Port.alive?/1)
@@ -52,10 +53,14 @@ defmodule Contained.Info do
     end
   end
 
-  @doc "The processes of port programs that have no launcher any more: commands may still live there."
-  @spec orphaned() :: [Contained.Port.identity()]
-  def orphaned do
-    for {pid, _name, program, lost} <- registered(),
+  @doc """
+  The processes of port programs that one of `launchers`, by name or pid, has lost or left behind:
+  commands may still live there.
+  """
+  @spec orphaned([term]) :: [Contained.Port.identity()]
+  def orphaned(launchers) do
+    for {pid, name, program, lost} <- registered(),
+        pid in launchers or (name != nil and name in launchers),
         identity <- if(Process.alive?(pid), do: lost, else: program ++ lost),
         Contained.Port.alive?(identity),
         do: identity
@@ -66,12 +71,12 @@ defmodule Contained.Info do
   def dedicate(slot, launcher),
     do: if(table?(), do: :ets.insert(@table, {{:slot, slot}, launcher, self()}), else: false)
 
-  @doc "The launcher noted for a slot, if it still runs and whom it was for does not, or is calling."
+  @doc "The launcher noted for a slot, unless somebody else has it who is alive."
   @spec dedicated(term) :: pid | nil
   def dedicated(slot) do
     with true <- table?(),
          [{_slot, launcher, owner}] <- :ets.lookup(@table, {:slot, slot}),
-         true <- Process.alive?(launcher) and (owner == self() or not Process.alive?(owner)) do
+         true <- owner == self() or not Process.alive?(owner) do
       launcher
     else
       _none -> nil

@@ -42,13 +42,13 @@ defmodule Contained.InfoTest do
     %{os_pids: os_pids} = GenServer.call(launcher, :info)
     {:ok, process} = Contained.start(helper_path("ignore_term"), ["x"], launcher: launcher)
     {:stdout, "ready\n"} = Contained.Process.next(process)
-    assert Info.orphaned() == []
+    assert Info.orphaned([launcher]) == []
     Process.exit(launcher, :kill)
     eventually(fn -> not Process.alive?(launcher) end)
     # It stops the command by its ladder, which takes half a second.
-    orphaned = for {pid, _start} <- Info.orphaned(), do: pid
+    orphaned = for {pid, _start} <- Info.orphaned([launcher]), do: pid
     assert Enum.sort(orphaned) == Enum.sort(Map.values(os_pids))
-    eventually(fn -> Info.orphaned() == [] end)
+    eventually(fn -> Info.orphaned([launcher]) == [] end)
     refute os_alive?(process.os_pid)
   end
 

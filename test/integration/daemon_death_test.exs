@@ -121,6 +121,15 @@ defmodule Contained.DaemonDeathTest do
     eventually(fn -> alive(dir) == [] end)
   end
 
+  test "a port program that dies at every start is a start error" do
+    Process.flag(:trap_exit, true)
+    path = script(tmp_dir(), "port", "#!/bin/sh\nexit 1\n")
+    Contained.FakePort.use_program(path)
+
+    assert {:error, %Contained.Error{stage: :launcher, reason: :launcher_down}} =
+             Daemon.start_link("sleep", ["100"], launcher: launcher())
+  end
+
   test "a launcher that is shut down in order takes its daemons' programs with it, once" do
     dir = tmp_dir()
     name = :"#{__MODULE__}.Orderly"

@@ -36,14 +36,16 @@ defmodule Contained.Daemon.Generation do
   `lost?` says that the program before was lost with its launcher's port program.
   """
   @spec await(Contained.Command.t(), term, boolean, reference) :: :ready | Aside.t()
-  def await(command, slot, lost?, ref) do
+  def await(%{launcher: launcher} = command, slot, lost?, ref) do
     predecessor = predecessor(command, slot)
-    launcher = command.launcher
+    launchers = [launcher | List.wrap(predecessor)]
 
-    if lost? or predecessor != nil or Info.orphaned() != [],
-      do: Aside.start(__MODULE__, ref, fn -> await_all(predecessor, lost?, launcher) end),
+    if lost? or alive?(predecessor) or Info.orphaned(launchers) != [],
+      do: Aside.start(__MODULE__, ref, fn -> await_all(predecessor, launchers, lost?) end),
       else: :ready
   end
+
+  defp alive?(predecessor), do: predecessor != nil and Process.alive?(predecessor)
 
   @spec stop(Aside.t()) :: :ok
   def stop(aside), do: Aside.stop(aside)
@@ -55,14 +57,14 @@ defmodule Contained.Daemon.Generation do
 
   @doc "Waits here for the end of what the port program left that was lost while it was to stop this."
   @spec await_lost(Contained.Command.t()) :: term
-  def await_lost(%{launcher: launcher}), do: await_all(nil, true, launcher)
+  def await_lost(%{launcher: launcher}), do: await_all(nil, [launcher], true)
 
   defp predecessor(%{launcher: :dedicated}, slot), do: Info.dedicated(slot)
   defp predecessor(_command, _slot), do: nil
 
-  defp await_all(predecessor, lost?, launcher) do
+  defp await_all(predecessor, [launcher | _] = launchers, lost?) do
     if predecessor, do: await_down(Process.monitor(predecessor))
-    await_orphans(System.monotonic_time(:millisecond) + @patience)
+    await_orphans(launchers, System.monotonic_time(:millisecond) + @patience)
     # When guardian and worker were both killed, nobody but the next one cleans up.
     if lost?, do: Session.ask_launcher(launcher, :sweep)
   end
@@ -75,10 +77,10 @@ defmodule Contained.Daemon.Generation do
     end
   end
 
-  defp await_orphans(deadline) do
-    if Info.orphaned() != [] and System.monotonic_time(:millisecond) < deadline do
+  defp await_orphans(launchers, deadline) do
+    if Info.orphaned(launchers) != [] and System.monotonic_time(:millisecond) < deadline do
       Process.sleep(@pause)
-      await_orphans(deadline)
+      await_orphans(launchers, deadline)
     end
   end
 end

@@ -134,6 +134,9 @@ defmodule Contained.Daemon.Run do
 
   ## The end of a run
 
+  # The delay after five attempts in a row.
+  @hopeless 800
+
   @doc "The program could not be started."
   @spec failed(state, Error.t()) :: next
   def failed(%{intent: {:fail, _}} = state, error), do: fail(%{state | session: nil}, error)
@@ -188,6 +191,13 @@ defmodule Contained.Daemon.Run do
     do: failed(state, %{error | result: Tap.complete(state.tap, result)})
 
   defp next(state, :restart, _result, _uptime), do: again(state, 0, :restart)
+
+  # A port program that dies at every start is not waited for for ever.
+  defp next(%{starting?: true, policy: %{launcher_delay: delay}} = state, nil, _result, _uptime)
+       when delay >= @hopeless do
+    launcher = inspect(state.config.command.launcher)
+    fail(state, %Error{stage: :launcher, reason: :launcher_down, subject: launcher})
+  end
 
   defp next(%{starting?: true} = state, nil, result, _uptime)
        when result.reason != :launcher_down do

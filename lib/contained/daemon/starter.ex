@@ -28,6 +28,9 @@ defmodule Contained.Daemon.Starter do
   end
 
   defp refuse(error, reason) do
+    with {:registered_name, name} when name != [] <- Process.info(self(), :registered_name),
+         do: Process.unregister(name)
+
     :proc_lib.init_ack({:error, error})
     exit(reason)
   end

@@ -34,7 +34,8 @@ defmodule Contained.Daemon.GenerationTest do
 
   @tag :port
   test "the port program of a launcher that was killed is waited for" do
-    {:ok, launcher} = GenServer.start(Launcher, [])
+    name = __MODULE__.Launcher
+    {:ok, launcher} = GenServer.start(Launcher, [name: name], name: name)
 
     {:ok, process} =
       Contained.start(helper_path("ignore_term"), ["x"], launcher: launcher, delay_to_sigkill: 300)
@@ -43,10 +44,12 @@ defmodule Contained.Daemon.GenerationTest do
     Process.exit(launcher, :kill)
     eventually(fn -> not Process.alive?(launcher) end)
     ref = make_ref()
-    Generation.await(%{launcher: Launcher}, {:name, :x}, false, ref)
+    # One of another launcher has nothing to do with it.
+    assert Generation.await(%{launcher: Launcher}, {:name, :x}, false, ref) == :ready
+    Generation.await(%{launcher: name}, {:name, :x}, false, ref)
     assert_receive {Generation, ^ref, _}, 20_000
     refute os_alive?(process.os_pid)
-    assert Info.orphaned() == []
+    assert Info.orphaned([name]) == []
   end
 
   test "a launcher of one daemon alone is waited for when that has died" do
