@@ -149,7 +149,7 @@ defmodule Contained.ModesTest do
         process = start(ctx, helper_path("hopper"), ["60000", "500", marker], linger: :leave)
         read_until(process, "ready\n")
         assert :ok = Command.stop(process)
-        eventually(fn -> marked(marker) == [] end, 1_000)
+        eventually(fn -> marked(marker) == [] end, within(1_000))
       end
 
       test "a fork bomb of 400 that ignores SIGTERM", ctx do
@@ -239,14 +239,14 @@ defmodule Contained.ModesTest do
       test "D3: the worker is killed", ctx do
         {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
         info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.worker) end) <= 1_000
+        assert gone_after(pids, fn -> kill("KILL", info.os_pids.worker) end) <= within(1_000)
         assert marked(marker) == []
       end
 
       test "D3: the guardian is killed", ctx do
         {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
         info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.guardian) end) <= 1_000
+        assert gone_after(pids, fn -> kill("KILL", info.os_pids.guardian) end) <= within(1_000)
         assert marked(marker) == []
       end
 
@@ -260,7 +260,7 @@ defmodule Contained.ModesTest do
           end)
 
         assert_receive {:tree, {_process, marker, pids}}, 20_000
-        assert gone_after(pids, fn -> Process.exit(owner, :kill) end) <= 1_500
+        assert gone_after(pids, fn -> Process.exit(owner, :kill) end) <= within(1_500)
         assert_receive {:DOWN, ^monitor, _, _, _}
         assert marked(marker) == []
       end
