@@ -204,7 +204,7 @@ defmodule Mix.Tasks.Compile.Contained do
     end
   end
 
-  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev erlang-dev"
+  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev erlang-dev"
   @install [
     {~r/debian|ubuntu/, @debian},
     {~r/fedora|rhel|centos/,

@@ -3,7 +3,7 @@ defmodule Contained do
   @external_resource readme = Path.expand("../README.md", __DIR__)
   @moduledoc readme |> File.read!() |> String.split("<!-- Docs -->") |> Enum.at(1)
 
-  alias Contained.{Collector, Command, Error, Options, Result, Session}
+  alias Contained.{Collector, Command, Error, Options, Result, Session, Telemetry}
 
   @typedoc "An option of `cmd/3`."
   @type cmd_option :: unquote(Options.typespec(:cmd))
@@ -197,7 +197,18 @@ defmodule Contained do
           {:ok, Contained.Process.t()} | {:error, Error.t()}
   def start(program, args, opts \\ []) when is_binary(program) and is_list(args) do
     with {:ok, command} <- prepare(Command.new(:start, program, args, opts)) do
-      Session.open(command)
+      open(command, Telemetry.command(command))
+    end
+  end
+
+  defp open(command, span) do
+    case Session.open(command) do
+      {:ok, process} ->
+        {:ok, %{process | span: span}}
+
+      {:error, error} ->
+        Telemetry.ended(span, {:error, error})
+        {:error, error}
     end
   end
 
@@ -206,6 +217,17 @@ defmodule Contained do
   """
   @spec info() :: map
   def info, do: Contained.Info.info()
+
+  @doc """
+  Prints a table of the commands and daemons that run, of all launchers of this VM, for IEx.
+
+         PID  NAME         PROGRAM       UPTIME  CPU%     TIME  MEMORY  PROCS  STATE
+      128311  MyApp.Redis  redis-server    1:02   0.3  0:00.21    9.8M      1  sleeping
+
+  The share of a processor is that of the whole uptime. `Contained.Top.rows/0` returns the same as data.
+  """
+  @spec top() :: :ok
+  def top, do: IO.puts(Contained.Top.table(Contained.Top.rows()))
 
   defp collect({:ok, command}), do: Collector.run(command)
   defp collect({:error, error}), do: {:error, error}

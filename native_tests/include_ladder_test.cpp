@@ -20,9 +20,10 @@ const std::map<std::string, Folders>& allowed() {
       {"cgroup", {"base"}},
       {"process", {"base"}},
       {"protocol", {"base"}},
+      {"sink", {"base"}},
       {"session", {"base", "cgroup", "process", "protocol"}},
       {"engine", {"base", "cgroup", "process", "protocol", "session"}},
-      {"port", {"base", "cgroup", "process", "protocol", "session", "engine"}},
+      {"port", {"base", "cgroup", "process", "protocol", "session", "engine", "sink"}},
   };
   return kAllowed;
 }

@@ -68,6 +68,7 @@ Engine::Engine(asio::io_context& io, Setup setup)
               *setup_.ground,
               environment_,
               refused_,
+              links_,
               raise_open_files(),
               null_.get(),
               vm_directory(setup_.vm_side),
@@ -214,6 +215,18 @@ void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
   });
 }
 
+void Engine::handle(const protocol::OpenLink& request) {
+  refuse_link("open_link", mode_ == Mode::kClosing ? "shutting_down" : links_.open(request.name));
+}
+
+void Engine::handle(const protocol::CloseLink& request) {
+  refuse_link("close_link", links_.close(request.name));
+}
+
+void Engine::refuse_link(std::string_view request, std::string_view reason) {
+  if (!reason.empty()) outbox_.send(protocol::Refused{0, std::string(request), reason});
+}
+
 void Engine::handle(const protocol::Ping& request) { outbox_.send(protocol::Pong{request.number}); }
 
 void Engine::handle(const protocol::Shutdown&) { close(kExitOk); }
@@ -290,6 +303,7 @@ void Engine::on_vm_gone() {
 void Engine::close(int exit_code) {
   if (std::exchange(mode_, Mode::kClosing) == Mode::kClosing) return;
   exit_code_ = exit_code;
+  links_.close_all();
   // A stop can end a session at once and take it out of the table.
   const auto sessions = sessions_;
   for (const auto& [id, live] : sessions) live->stop(std::nullopt);

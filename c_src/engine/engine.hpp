@@ -57,10 +57,13 @@ class Engine {
   void handle(const protocol::Signal& request);
   void handle(const protocol::Stop& request);
   void handle(const protocol::Control& request);
+  void handle(const protocol::OpenLink& request);
+  void handle(const protocol::CloseLink& request);
   void handle(const protocol::Ping& request);
   void handle(const protocol::Shutdown& request);
   void handle(const protocol::Unusable& request);
 
+  void refuse_link(std::string_view request, std::string_view reason);
   void sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper);
   std::shared_ptr<Live> find(protocol::Id id, std::string_view request);
   void watch_guardian();
@@ -81,6 +84,7 @@ class Engine {
   protocol::FrameReader reader_;
   UniqueFd null_;
   Environment environment_;
+  Links links_;
   process::Refused refused_;
   Outbox outbox_;
   Reaper reaper_;

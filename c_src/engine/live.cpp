@@ -55,7 +55,7 @@ Result<std::shared_ptr<Live>> Live::start(Shared& shared, const protocol::Start&
 Status Live::launch(const protocol::Start& request) {
   auto spec = spec_of(request, shared_.environment, shared_.vm_directory);
   if (!spec) return spec.error();
-  auto pipes = make_pipes(request, shared_.null_fd);
+  auto pipes = make_pipes(request, shared_.null_fd, shared_.links);
   if (!pipes) return pipes.error();
   spec->stdio = pipes->child;
   spec->extra_fds = pipes->extras;

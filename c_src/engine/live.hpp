@@ -10,6 +10,7 @@
 #include "engine/asio.hpp"
 #include "engine/enclosure.hpp"
 #include "engine/environment.hpp"
+#include "engine/links.hpp"
 #include "engine/outbox.hpp"
 #include "engine/reaper.hpp"
 #include "engine/streams.hpp"
@@ -27,6 +28,7 @@ struct Shared {
   cgroup::Ground& ground;
   const Environment& environment;
   process::Refused& refused;
+  const Links& links;
   rlimit open_files;         ///< as the worker found it, for its children
   int null_fd;               ///< /dev/null, read and write
   std::string vm_directory;  ///< leads to the VM's current directory; empty where it cannot be seen

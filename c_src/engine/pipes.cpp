@@ -28,61 +28,98 @@ Result<int> open_output(Pipes& pipes, protocol::Stream stream) {
   return pipes.held.back().get();
 }
 
-Result<int> child_stdin(Pipes& pipes, protocol::Stdin how, int null_fd) {
-  if (how == protocol::Stdin::kInherit) return 0;
-  if (how == protocol::Stdin::kNull) return null_fd;
-  return open_input(pipes, 0, how == protocol::Stdin::kPipe);
+// What a child is given, and its parent closes after the fork.
+Result<int> hold(Pipes& pipes, Result<UniqueFd> end) {
+  if (!end) return end.error();
+  pipes.held.push_back(std::move(*end));
+  return pipes.held.back().get();
 }
 
-Result<int> child_output(Pipes& pipes, protocol::Stream stream, protocol::Output how, int null_fd) {
-  switch (how) {
-    case protocol::Output::kInherit:
-      return static_cast<int>(stream);
-    case protocol::Output::kNull:
-      return null_fd;
-    case protocol::Output::kStdout:
-      return pipes.child[1];
-    case protocol::Output::kPipe:
-      break;
-  }
-  return open_output(pipes, stream);
-}
+class Maker {
+ public:
+  Maker(const protocol::Start& request, int null_fd, const Links& links)
+      : request_(request), null_fd_(null_fd), links_(links) {}
 
-Result<int> child_extra(Pipes& pipes, const protocol::Fd& fd, int null_fd) {
-  switch (fd.kind) {
-    case protocol::Fd::Kind::kOutput:
-      return open_output(pipes, static_cast<protocol::Stream>(fd.number));
-    case protocol::Fd::Kind::kInput:
-      return open_input(pipes, fd.number, true);
-    case protocol::Fd::Kind::kStdout:
-      return pipes.child[1];
-    case protocol::Fd::Kind::kStderr:
-      return pipes.child[2];
-    case protocol::Fd::Kind::kNull:
-      break;
+  Result<Pipes> make() {
+    auto in = input();
+    if (!in) return in.error();
+    pipes_.child[0] = *in;
+    auto out = output(protocol::Stream::kStdout, request_.out, request_.out_link);
+    if (!out) return out.error();
+    pipes_.child[1] = *out;
+    auto err = output(protocol::Stream::kStderr, request_.err, request_.err_link);
+    if (!err) return err.error();
+    pipes_.child[2] = *err;
+    for (const auto& fd : request_.fds) {
+      auto made = extra(fd);
+      if (!made) return made.error();
+      pipes_.extras.emplace_back(fd.number, *made);
+    }
+    return std::move(pipes_);
   }
-  return null_fd;
-}
+
+ private:
+  Result<int> input() {
+    switch (request_.in) {
+      case protocol::Stdin::kInherit:
+        return 0;
+      case protocol::Stdin::kNull:
+        return null_fd_;
+      case protocol::Stdin::kLink:
+        return hold(pipes_, links_.reader(request_.in_link));
+      case protocol::Stdin::kOpen:
+      case protocol::Stdin::kPipe:
+        break;
+    }
+    return open_input(pipes_, 0, request_.in == protocol::Stdin::kPipe);
+  }
+
+  Result<int> output(protocol::Stream stream, protocol::Output how, const std::string& link) {
+    switch (how) {
+      case protocol::Output::kInherit:
+        return static_cast<int>(stream);
+      case protocol::Output::kNull:
+        return null_fd_;
+      case protocol::Output::kStdout:
+        return pipes_.child[1];
+      case protocol::Output::kLink:
+        return hold(pipes_, links_.writer(link));
+      case protocol::Output::kPipe:
+        break;
+    }
+    return open_output(pipes_, stream);
+  }
+
+  Result<int> extra(const protocol::Fd& fd) {
+    switch (fd.kind) {
+      case protocol::Fd::Kind::kOutput:
+        return open_output(pipes_, static_cast<protocol::Stream>(fd.number));
+      case protocol::Fd::Kind::kInput:
+        return open_input(pipes_, fd.number, true);
+      case protocol::Fd::Kind::kStdout:
+        return pipes_.child[1];
+      case protocol::Fd::Kind::kStderr:
+        return pipes_.child[2];
+      case protocol::Fd::Kind::kLinkIn:
+        return hold(pipes_, links_.reader(fd.link));
+      case protocol::Fd::Kind::kLinkOut:
+        return hold(pipes_, links_.writer(fd.link));
+      case protocol::Fd::Kind::kNull:
+        break;
+    }
+    return null_fd_;
+  }
+
+  const protocol::Start& request_;
+  int null_fd_;
+  const Links& links_;
+  Pipes pipes_;
+};
 
 }  // namespace
 
-Result<Pipes> make_pipes(const protocol::Start& request, int null_fd) {
-  Pipes pipes;
-  auto in = child_stdin(pipes, request.in, null_fd);
-  if (!in) return in.error();
-  pipes.child[0] = *in;
-  auto out = child_output(pipes, protocol::Stream::kStdout, request.out, null_fd);
-  if (!out) return out.error();
-  pipes.child[1] = *out;
-  auto err = child_output(pipes, protocol::Stream::kStderr, request.err, null_fd);
-  if (!err) return err.error();
-  pipes.child[2] = *err;
-  for (const auto& fd : request.fds) {
-    auto extra = child_extra(pipes, fd, null_fd);
-    if (!extra) return extra.error();
-    pipes.extras.emplace_back(fd.number, *extra);
-  }
-  return pipes;
+Result<Pipes> make_pipes(const protocol::Start& request, int null_fd, const Links& links) {
+  return Maker(request, null_fd, links).make();
 }
 
 }  // namespace contained::engine

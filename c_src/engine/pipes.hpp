@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "engine/links.hpp"
 #include "protocol/message.hpp"
 
 namespace contained::engine {
@@ -35,6 +36,6 @@ struct Pipes {
 };
 
 /// Makes what |request| asks for. |null_fd| stands for /dev/null.
-Result<Pipes> make_pipes(const protocol::Start& request, int null_fd);
+Result<Pipes> make_pipes(const protocol::Start& request, int null_fd, const Links& links);
 
 }  // namespace contained::engine

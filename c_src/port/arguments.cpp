@@ -30,6 +30,12 @@ Arguments in_mode(Arguments::Mode mode) {
   return parsed;
 }
 
+Arguments sink_arguments(Words words) {
+  auto parsed = in_mode(Arguments::Mode::kSink);
+  parsed.sink = words;
+  return parsed;
+}
+
 Result<Arguments> parse_victims(Words words) {
   auto parsed = in_mode(Arguments::Mode::kKill);
   for (const std::string_view word : words) {
@@ -120,6 +126,7 @@ Result<Arguments> parse_arguments(Words arguments) {
   const std::string_view first = arguments[0];
   if (first == "--kill" && arguments.size() > 1) return parse_victims(arguments.subspan(1));
   if (first == "--identity" && arguments.size() > 1) return parse_identity(arguments.subspan(1));
+  if (first == "--sink" && arguments.size() > 1) return sink_arguments(arguments.subspan(1));
   if (first == "--version" && arguments.size() == 1) return in_mode(Arguments::Mode::kVersion);
   return parse_serving(arguments);
 }

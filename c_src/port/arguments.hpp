@@ -20,7 +20,7 @@ struct Victim {
 };
 
 struct Arguments {
-  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity };
+  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity, kSink };
   Mode mode = Mode::kServe;
 
   // kServe
@@ -30,6 +30,7 @@ struct Arguments {
 
   std::vector<Victim> victims;        ///< kKill
   process::IdentityRequest identity;  ///< kIdentity
+  std::span<char* const> sink;        ///< kSink: words of sink/options.hpp
 };
 
 inline constexpr char kUsage[] =
@@ -41,6 +42,8 @@ inline constexpr char kUsage[] =
     "match\n"
     "       contained_port --identity [user=NAME|UID] [group=NAME|GID] [groups=A,B...]\n"
     "                                            the ids to run a command with\n"
+    "       contained_port --sink [report=FD] file=PATH|syslog=IDENT|fd=N [WORD...]...\n"
+    "                                            writes stdin to logs, see c_src/sink/options.hpp\n"
     "       contained_port --version\n";
 
 /// |arguments| without the program's name. EINVAL, the offending word as subject.

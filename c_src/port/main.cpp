@@ -14,6 +14,7 @@
 #include "port/arguments.hpp"
 #include "process/child.hpp"
 #include "process/identity.hpp"
+#include "sink/sink.hpp"
 
 namespace {
 
@@ -84,6 +85,8 @@ int main(int argc, char** argv) {
     case Arguments::Mode::kVersion:
       fmt::print("contained_port {}\n", CONTAINED_VERSION);
       return 0;
+    case Arguments::Mode::kSink:
+      return contained::sink::run(arguments.value().sink);
     case Arguments::Mode::kServe:
       break;
   }

@@ -93,6 +93,12 @@ Request read_stop(TermReader& in, Id id) {
   return read_ladder(in, stop.ladder.emplace()) ? Request(std::move(stop)) : refuse(kBadRequest);
 }
 
+template <class Link>
+Request read_link(TermReader& in, Id) {
+  Link link;
+  return read_link_name(in, link.name) ? Request(std::move(link)) : refuse(kBadRequest);
+}
+
 Request read_ping(TermReader& in, Id) {
   Ping ping;
   const bool good = read_number(in, 0, std::numeric_limits<std::int64_t>::max(), ping.number);
@@ -173,6 +179,8 @@ constexpr std::array kCommands = {Command{"credit", 4, true, read_credit},
                                   Command{"stop", 3, true, read_stop},
                                   Command{"control", 4, true, read_control},
                                   Command{"sweep", 2, false, read_sweep},
+                                  Command{"open_link", 2, false, read_link<OpenLink>},
+                                  Command{"close_link", 2, false, read_link<CloseLink>},
                                   Command{"ping", 2, false, read_ping},
                                   Command{"hello", 2, false, read_hello},
                                   Command{"shutdown", 1, false, read_shutdown}};

@@ -82,6 +82,23 @@ constexpr std::array kFdKinds = {
     Named<Fd::Kind>{"output", Fd::Kind::kOutput}, Named<Fd::Kind>{"input", Fd::Kind::kInput},
     Named<Fd::Kind>{"null", Fd::Kind::kNull}, Named<Fd::Kind>{"stdout", Fd::Kind::kStdout},
     Named<Fd::Kind>{"stderr", Fd::Kind::kStderr}};
+constexpr std::array kLinkKinds = {Named<Fd::Kind>{"link_in", Fd::Kind::kLinkIn},
+                                   Named<Fd::Kind>{"link_out", Fd::Kind::kLinkOut}};
+
+bool read_fd_kind(TermReader& in, Fd& fd) {
+  const auto arity = in.tuple();
+  if (!arity) return read_choice(in, kFdKinds, fd.kind);
+  return *arity == 2 && read_choice(in, kLinkKinds, fd.kind) && read_link_name(in, fd.link);
+}
+
+// A stream of the command: an atom, or {link, Name}.
+template <class Table, class T>
+bool read_stream(TermReader& in, const Table& table, T& out, std::string& link) {
+  const auto arity = in.tuple();
+  if (!arity) return read_choice(in, table, out);
+  out = T::kLink;
+  return *arity == 2 && in.atom() == "link" && read_link_name(in, link);
+}
 
 bool read_fds(TermReader& in, Start& start) {
   std::bitset<kLastFd + 1> seen;
@@ -91,7 +108,7 @@ bool read_fds(TermReader& in, Start& start) {
     const auto number = static_cast<std::size_t>(fd.number);
     if (seen.test(number)) return false;
     seen.set(number);
-    return read_choice(in, kFdKinds, fd.kind);
+    return read_fd_kind(in, fd);
   });
 }
 
@@ -202,9 +219,11 @@ constexpr std::array kKeys = {
     Key{"env", read_env},
     Key{"clear_env", [](auto& in, auto& to) { return read_choice(in, kBooleans, to.clear_env); }},
     Key{"cd", [](auto& in, auto& to) { return read_text(in, to.cd.emplace()); }},
-    Key{"stdin", [](auto& in, auto& to) { return read_choice(in, kStdins, to.in); }},
-    Key{"stdout", [](auto& in, auto& to) { return read_choice(in, kStdouts, to.out); }},
-    Key{"stderr", [](auto& in, auto& to) { return read_choice(in, kStderrs, to.err); }},
+    Key{"stdin", [](auto& in, auto& to) { return read_stream(in, kStdins, to.in, to.in_link); }},
+    Key{"stdout",
+        [](auto& in, auto& to) { return read_stream(in, kStdouts, to.out, to.out_link); }},
+    Key{"stderr",
+        [](auto& in, auto& to) { return read_stream(in, kStderrs, to.err, to.err_link); }},
     Key{"window", [](auto& in, auto& to) { return read_number(in, 1, kMaxWindow, to.window); }},
     Key{"timeout", read_timeout},
     Key{"max_output", read_max_output},

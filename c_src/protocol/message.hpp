@@ -2,6 +2,7 @@
 // README.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,13 +22,14 @@ inline constexpr std::uint64_t kDefaultWindow = 1U << 20;
 inline constexpr std::uint64_t kMaxWindow = 1U << 30;
 inline constexpr int kFirstFd = 3;
 inline constexpr int kLastFd = 63;
+inline constexpr std::size_t kMaxLinkName = 255;
 
 /// An output stream; the number is the descriptor in the command, also one of `fds`.
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
 enum class Target : std::uint8_t { kAll, kLeader };
 enum class Linger : std::uint8_t { kWait, kKill, kLeave };
-enum class Stdin : std::uint8_t { kOpen, kNull, kInherit, kPipe };
-enum class Output : std::uint8_t { kPipe, kNull, kInherit, kStdout };  ///< kStdout: stderr only
+enum class Stdin : std::uint8_t { kOpen, kNull, kInherit, kPipe, kLink };
+enum class Output : std::uint8_t { kPipe, kNull, kInherit, kStdout, kLink };  ///< kStdout: stderr
 
 struct Rung {
   int signal = 0;
@@ -41,9 +43,10 @@ using EnvChange = std::pair<std::string, std::optional<std::string>>;
 
 /// A descriptor beyond 0, 1 and 2.
 struct Fd {
-  enum class Kind : std::uint8_t { kOutput, kInput, kNull, kStdout, kStderr };
+  enum class Kind : std::uint8_t { kOutput, kInput, kNull, kStdout, kStderr, kLinkIn, kLinkOut };
   int number = kFirstFd;
   Kind kind = Kind::kNull;
+  std::string link = {};  ///< the name, with kLinkIn (which the command reads) and kLinkOut
   bool operator==(const Fd&) const = default;
 };
 
@@ -121,6 +124,9 @@ struct Start {
   Stdin in = Stdin::kOpen;
   Output out = Output::kPipe;
   Output err = Output::kInherit;
+  std::string in_link;  ///< names of links, with kLink
+  std::string out_link;
+  std::string err_link;
   std::uint64_t window = kDefaultWindow;
   std::optional<std::uint64_t> timeout_ms;
   std::optional<std::uint64_t> max_output;
@@ -187,6 +193,15 @@ struct Control {
   std::string value;
 };
 
+/// Makes a pipe that commands may be given by this name.
+struct OpenLink {
+  std::string name;
+};
+
+struct CloseLink {
+  std::string name;
+};
+
 struct Ping {
   std::uint64_t number = 0;
 };
@@ -201,8 +216,8 @@ struct Unusable {
   std::string_view reason;  ///< a static name from README.md: "bad_request", "bad_spec", ...
 };
 
-using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control, Ping,
-                             Shutdown, Unusable>;
+using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control,
+                             OpenLink, CloseLink, Ping, Shutdown, Unusable>;
 
 // ---- Events: worker to VM
 

@@ -57,6 +57,10 @@ inline bool read_text(TermReader& in, std::string& out) {
   return true;
 }
 
+inline bool read_link_name(TermReader& in, std::string& out) {
+  return read_text(in, out) && !out.empty() && out.size() <= kMaxLinkName;
+}
+
 template <class Element>
 bool read_list(TermReader& in, Element element) {
   const auto count = in.list();

@@ -2,7 +2,7 @@ defmodule Contained.Collector do
   @moduledoc false
   # Runs a command to its end and collects what it writes.
 
-  alias Contained.{Command, Error, Result, Session, Sink}
+  alias Contained.{Command, Error, Result, Session, Sink, Telemetry}
 
   @doc """
   Runs `command` in the calling process. `{:error, _}` means that it was not started.
@@ -11,7 +11,9 @@ defmodule Contained.Collector do
   by then the command is dead.
   """
   @spec run(Command.t()) :: {:ok, Result.t()} | {:error, Error.t()}
-  def run(%Command{} = command) do
+  def run(%Command{} = command), do: Telemetry.measure(command, &run_quietly/1)
+
+  defp run_quietly(command) do
     sinks = open(command)
 
     try do

@@ -6,6 +6,7 @@ defmodule Contained.Command do
   # absolute path last, by `check/1`, when the collectables are open.
 
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Environment.Files
   alias Contained.Options.Fds
 
   defstruct kind: :cmd,
@@ -18,12 +19,14 @@ defmodule Contained.Command do
             into: "",
             stderr_into: nil,
             lines: false,
-            yield_exit: false
+            yield_exit: false,
+            options: %{}
 
-  @type kind :: :cmd | :shell | :run | :stream | :start
+  @type kind :: :cmd | :shell | :run | :stream | :start | :daemon
   @type input :: nil | {:iodata, iodata} | {:enum, Enumerable.t()}
 
   # `into` collects the output, `stderr_into` that of stderr when it has a collectable of its own.
+  # `options` are all those of a daemon, which has many of its own.
   @type t :: %__MODULE__{
           kind: kind,
           spec: map,
@@ -35,7 +38,8 @@ defmodule Contained.Command do
           into: Collectable.t(),
           stderr_into: Collectable.t() | nil,
           lines: boolean,
-          yield_exit: boolean
+          yield_exit: boolean,
+          options: map
         }
 
   # What a caller waits beyond the timeout and the ladder before it gives the launcher up.
@@ -114,7 +118,7 @@ defmodule Contained.Command do
   def check(
         %__MODULE__{call: {<<?/, _::binary>>, _args, _opts}, spec: %{program: path}} = command
       )
-      when command.kind in [:stream, :start] do
+      when command.kind in [:stream, :start, :daemon] do
     with {:error, reason} <- Executable.check(path), do: {:error, error(reason, :exec, path)}
   end
 
@@ -142,6 +146,7 @@ defmodule Contained.Command do
   defp quoted(text), do: inspect(text, binaries: :as_strings)
 
   defp function(:shell), do: "Contained.shell/2"
+  defp function(:daemon), do: "Contained.Daemon.start_link/3"
   defp function(kind), do: "Contained.#{kind}/3"
 
   defp build(_kind, _place, _args, %{cd: ""}, _call), do: {:error, error(:enoent, :chdir, "")}
@@ -150,8 +155,8 @@ defmodule Contained.Command do
     refuse_conflicts!(options)
     spec = spec(kind, place, args, options)
 
-    with {:ok, who} <- Identity.resolve(options) do
-      {:ok, build(kind, put_identity(spec, who), options, call)}
+    with {:ok, who} <- Identity.resolve(options), {:ok, files} <- Files.changes(options) do
+      {:ok, build(kind, spec |> put_env(files) |> put_identity(who), options, call)}
     end
   end
 
@@ -159,7 +164,7 @@ defmodule Contained.Command do
     command = %__MODULE__{
       kind: kind,
       spec: spec,
-      input: options[:input],
+      input: input(options),
       fd_inputs: Fds.inputs(options),
       deadline: deadline(options),
       call: call,
@@ -167,14 +172,20 @@ defmodule Contained.Command do
       yield_exit: Map.get(options, :yield_exit, false)
     }
 
-    command |> put_launcher(options) |> put_collectables(options)
+    command |> put_launcher(options) |> put_collectables(options) |> put_options(options)
   end
 
-  defp put_identity(spec, {ids, []}), do: Map.merge(spec, ids)
+  defp input(%{input: :pipe}), do: nil
+  defp input(options), do: options[:input]
+
+  defp put_options(%{kind: :daemon} = command, options), do: %{command | options: options}
+  defp put_options(command, _options), do: command
+
+  defp put_identity(spec, {ids, env}), do: spec |> Map.merge(ids) |> put_env(env)
 
   # What the caller sets comes later and wins.
-  defp put_identity(spec, {ids, env}),
-    do: spec |> Map.merge(ids) |> Map.update(:env, env, &(env ++ &1))
+  defp put_env(spec, []), do: spec
+  defp put_env(spec, env), do: Map.update(spec, :env, env, &(env ++ &1))
 
   defp error(reason, stage, subject), do: %Error{reason: reason, stage: stage, subject: subject}
 
@@ -223,6 +234,7 @@ defmodule Contained.Command do
     place(place, args, options)
     |> Map.merge(Map.take(options, [:env, :clear_env, :window, :timeout, :max_output]))
     |> Map.merge(Map.take(options, [:signal_to, :linger]))
+    |> put_daemon(kind, options)
     |> put_kept(options)
     |> Map.merge(streams(kind, options))
     |> put_directory(options)
@@ -230,6 +242,13 @@ defmodule Contained.Command do
     |> Map.merge(Confinement.spec(options))
     |> Map.merge(Fds.spec(options))
   end
+
+  # The next generation must not find anybody of the one before.
+  defp put_daemon(spec, :daemon, %{max_runtime: ms}),
+    do: Map.merge(spec, %{linger: :kill, timeout: ms})
+
+  defp put_daemon(spec, :daemon, _options), do: Map.put(spec, :linger, :kill)
+  defp put_daemon(spec, _kind, _options), do: spec
 
   # What is set explicitly comes later and wins.
   defp put_kept(spec, %{keep_env: names, clear_env: true}) do
@@ -289,10 +308,20 @@ defmodule Contained.Command do
     end
   end
 
-  defp deadline(%{timeout: timeout} = options) do
-    graces = options |> ladder() |> Enum.map(&elem(&1, 1)) |> Enum.sum()
-    min(timeout + graces + @margin, @longest_wait)
-  end
+  defp deadline(%{timeout: timeout} = options),
+    do: min(timeout + graces(options) + @margin, @longest_wait)
 
   defp deadline(_options), do: :infinity
+
+  defp graces(options), do: options |> ladder() |> Enum.map(&elem(&1, 1)) |> Enum.sum()
+
+  @stopping [:stop_signal, :delay_to_sigkill]
+
+  @doc "Milliseconds that the stop ladder of a daemon takes; of wrong options, that of the default."
+  @spec ladder_time(keyword) :: non_neg_integer
+  def ladder_time(opts) do
+    :daemon |> Options.parse!(Keyword.take(opts, @stopping)) |> graces()
+  rescue
+    ArgumentError -> graces(%{})
+  end
 end

@@ -4,9 +4,9 @@ defmodule Contained.Error do
 
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
-    * `:stage` - what was being done: `:exec`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
+    * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:fork`, ...,
-      `:launcher`
+      `:launcher`; of a daemon also `:ready` and `:pidfile`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -66,6 +66,7 @@ defmodule Contained.Error do
 
   @doing %{
     exec: "cannot execute",
+    env: "cannot read variables from",
     chdir: "cannot change to the directory",
     cgroup: "cannot put the command into a control group",
     limit: "cannot set the limit",
@@ -80,7 +81,10 @@ defmodule Contained.Error do
     no_new_privs: "cannot set :no_new_privs",
     signal: "cannot reach the command",
     fork: "cannot create a process for the command",
+    file: "cannot open",
     option: "cannot start the command with this option",
+    pidfile: "cannot write the process id to the :pidfile",
+    ready: "the daemon did not become ready:",
     launcher: "cannot run the command by the launcher"
   }
 
@@ -91,6 +95,7 @@ defmodule Contained.Error do
 
   defp subject(%{subject: subject}) when subject in [nil, ""], do: ""
   defp subject(%{stage: :launcher, subject: name}), do: " " <> name
+  defp subject(%{stage: :ready, reason: :check_failed, subject: text}), do: " " <> text
   defp subject(%{subject: subject}), do: " " <> inspect(subject)
 
   @reasons %{
@@ -102,6 +107,12 @@ defmodule Contained.Error do
     esrch: "the command has ended",
     eproto: "the port program does not answer as it should"
   }
+
+  defp why(%{stage: :env, reason: :einval}),
+    do: "expected lines NAME=value, or files that are named after variables (:einval)"
+
+  defp why(%{stage: :ready, reason: :exit_status} = error), do: "it " <> ending(error)
+  defp why(%{stage: :ready, reason: :check_failed}), do: "the function of :ready failed"
 
   # Of a name that is looked up, or of a process, no file is missing.
   defp why(%{stage: stage, reason: :enoent}) when stage in [:user, :group, :groups],

@@ -1,7 +1,9 @@
 defmodule Contained.Info do
   @moduledoc false
   # A snapshot for people and remote shells. Launchers register in a table of the application, so
-  # that nobody has to be asked to find them; each gets a second to answer.
+  # that nobody has to be asked to find them; each gets a second to answer. The table also says which
+  # port programs launchers had that were killed, for these stop their commands by themselves; and
+  # which launchers run one daemon's program alone.
 
   @table __MODULE__
   @timeout 1_000
@@ -18,12 +20,68 @@ defmodule Contained.Info do
   @doc "Makes the calling launcher known, if the application runs."
   @spec register(term) :: boolean
   def register(name) do
-    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name}), else: false
+    if table?(), do: forget_dead() and :ets.insert(@table, {self(), name, [], []}), else: false
   end
 
   # Those that were killed could not unregister.
-  defp forget_dead,
-    do: Enum.all?(registered(), fn {pid, _} -> Process.alive?(pid) or forget(pid) end)
+  defp forget_dead do
+    :ets.tab2list(@table) |> Enum.all?(&(needed?(&1) or forget(elem(&1, 0))))
+  end
+
+  defp needed?({{:slot, _slot}, launcher, _owner}),
+    do: Process.alive?(launcher) or orphaned([launcher]) != []
+
+  defp needed?({pid, _name, program, lost}),
+    do: Process.alive?(pid) or Enum.any?(program ++ lost, &Contained.Port.alive?/1)
+
+  @doc "Makes known which processes the calling launcher's port program consists of."
+  @spec opened([Contained.Port.identity()]) :: boolean
+  def opened(program), do: update(fn _closed, lost -> {program, lost} end)
+
+  @doc "The calling launcher's port program is lost, but may still be cleaning up."
+  @spec closed() :: boolean
+  def closed do
+    update(fn program, lost -> {[], Enum.filter(program ++ lost, &Contained.Port.alive?/1)} end)
+  end
+
+  defp update(change) do
+    with true <- table?(), [{pid, name, program, lost}] <- :ets.lookup(@table, self()) do
+      {program, lost} = change.(program, lost)
+      :ets.insert(@table, {pid, name, program, lost})
+    else
+      _no_table -> false
+    end
+  end
+
+  @doc """
+  The processes of port programs that one of `launchers`, by name or pid, has lost or left behind:
+  commands may still live there.
+  """
+  @spec orphaned([term]) :: [Contained.Port.identity()]
+  def orphaned(launchers) do
+    for {pid, name, program, lost} <- registered(),
+        pid in launchers or (name != nil and name in launchers),
+        identity <- if(Process.alive?(pid), do: lost, else: program ++ lost),
+        Contained.Port.alive?(identity),
+        do: identity
+  end
+
+  @doc "Notes that `launcher` runs only the session of a slot, for the calling process."
+  @spec dedicate(term, pid) :: boolean
+  def dedicate(slot, launcher),
+    do: if(table?(), do: :ets.insert(@table, {{:slot, slot}, launcher, self()}), else: false)
+
+  @doc "The launcher noted for a slot, unless somebody else has it who is alive."
+  @spec dedicated(term) :: pid | nil
+  def dedicated(slot) do
+    with true <- table?(),
+         [{_slot, launcher, owner}] <- :ets.lookup(@table, {:slot, slot}),
+         true <- owner == self() or not Process.alive?(owner) do
+      launcher
+    else
+      _none -> nil
+    end
+  end
 
   @spec unregister() :: boolean
   def unregister, do: if(table?(), do: :ets.delete(@table, self()), else: false)
@@ -32,14 +90,20 @@ defmodule Contained.Info do
 
   @spec info() :: t
   def info do
-    launchers = Enum.flat_map(registered(), &ask/1)
+    launchers = launchers()
 
     %{
       version: version(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
-      commands: Enum.flat_map(launchers, &commands/1)
+      commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.delete(&1, :ref))
     }
   end
+
+  @doc "The running commands, each with the reference by which its launcher knows it."
+  @spec commands() :: [map]
+  def commands, do: Enum.flat_map(launchers(), &commands/1)
+
+  defp launchers, do: Enum.flat_map(registered(), &ask/1)
 
   defp version do
     case Application.spec(:contained, :vsn) do
@@ -48,9 +112,12 @@ defmodule Contained.Info do
     end
   end
 
-  defp registered, do: if(table?(), do: :ets.tab2list(@table), else: [])
+  defp registered do
+    rows = if table?(), do: :ets.tab2list(@table), else: []
+    Enum.filter(rows, &is_pid(elem(&1, 0)))
+  end
 
-  defp ask({pid, name}) do
+  defp ask({pid, name, _program, _lost}) do
     [GenServer.call(pid, :info, @timeout)]
   catch
     :exit, {:timeout, _} ->
@@ -61,7 +128,7 @@ defmodule Contained.Info do
       []
   end
 
-  defp forget(pid), do: :ets.delete(@table, pid)
+  defp forget(key), do: :ets.delete(@table, key)
 
   defp commands(launcher), do: Enum.map(launcher.commands, &Map.put(&1, :launcher, launcher.pid))
 end

@@ -49,10 +49,9 @@ defmodule Contained.Launcher do
   use GenServer
 
   alias Contained.{Info, Protocol, Telemetry}
-  alias Contained.Launcher.{Backoff, Heartbeat, Link, Sessions}
+  alias Contained.Launcher.{Arguments, Backoff, Heartbeat, Link, Links, Sessions}
 
   @heartbeat 500
-  @containments [:auto, :required, :cgroup2, :hybrid, :cgroup1, :best_effort]
   @shutdown 30_000
   # For the port program to clean up after the last command, and for its guardian alone after that.
   @patience 1_000
@@ -60,7 +59,7 @@ defmodule Contained.Launcher do
   @cleanup 200
 
   defstruct [:name, :link, :interval, :tick, :retry, :lifetime] ++
-              [stopping?: false, relayed?: false, vm_signals: 0, greets: []] ++
+              [stopping?: false, relayed?: false, vm_signals: 0, greets: [], links: Links.new()] ++
               [sessions: Sessions.new(), beat: Heartbeat.new(), backoff: Backoff.new()]
 
   @type option ::
@@ -73,7 +72,7 @@ defmodule Contained.Launcher do
   @doc "Starts a launcher. It cannot fail for want of a port program: commands say so."
   @spec start_link([option]) :: GenServer.on_start()
   def start_link(opts \\ []) do
-    Enum.each(opts, &validate!/1)
+    Arguments.check!(opts)
 
     GenServer.start_link(
       __MODULE__,
@@ -88,18 +87,6 @@ defmodule Contained.Launcher do
     id = Keyword.get(opts, :name, __MODULE__)
     %{id: id, start: {__MODULE__, :start_link, [opts]}, shutdown: @shutdown}
   end
-
-  defp validate!({:name, _}), do: :ok
-  defp validate!({:cgroup_base, path}) when is_binary(path), do: :ok
-  defp validate!({:containment, containment}) when containment in @containments, do: :ok
-  defp validate!({:take_over, flag}) when is_boolean(flag), do: :ok
-  defp validate!({:heartbeat, ms}) when is_integer(ms) and ms > 0, do: :ok
-
-  defp validate!({key, value}) do
-    raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)}"
-  end
-
-  defp validate!(other), do: raise(ArgumentError, "invalid option #{inspect(other)}")
 
   # Frames pass through; the heap must not keep them for long.
   defp spawn_opts, do: [fullsweep_after: 10]
@@ -129,19 +116,11 @@ defmodule Contained.Launcher do
     {:ok,
      %__MODULE__{
        name: opts[:name],
-       link: opts |> arguments() |> Link.new(),
+       link: opts |> Arguments.words() |> Link.new(),
        interval: Keyword.get(opts, :heartbeat, @heartbeat),
        lifetime: lifetime(opts[:owner])
      }}
   end
-
-  defp arguments(opts), do: Enum.flat_map(opts, &argument/1)
-
-  defp argument({:cgroup_base, path}), do: ["--cgroup-base", path]
-  defp argument({:containment, :auto}), do: []
-  defp argument({:containment, containment}), do: ["--containment", "#{containment}"]
-  defp argument({:take_over, true}), do: ["--take-over"]
-  defp argument(_other), do: []
 
   defp lifetime(nil), do: :permanent
 
@@ -211,6 +190,9 @@ defmodule Contained.Launcher do
     perform(state, Sessions.control(state.sessions, ref, operation, reply))
   end
 
+  defp handle({:contained, :link, change}, state),
+    do: link(state, Links.change(state.links, change))
+
   defp handle({:contained, question, reply}, state) when question in [:greet, :sweep],
     do: question(question, reply, state)
 
@@ -221,6 +203,9 @@ defmodule Contained.Launcher do
   defp handle({{:owner_down, id}, _monitor, :process, _pid, _reason}, state) do
     perform(state, Sessions.owner_down(state.sessions, id))
   end
+
+  defp handle({{:link_owner_down, name}, _monitor, :process, _pid, _reason}, state),
+    do: link(state, Links.change(state.links, {:close, name}))
 
   ## And our own
 
@@ -287,17 +272,9 @@ defmodule Contained.Launcher do
 
   # Nothing to launch when the port could not be opened: the session has failed already.
   defp launch(state, id, spec) do
-    if Sessions.ref(state.sessions, id), do: launch_open(state, id, spec), else: state
-  end
-
-  defp launch_open(state, id, spec) do
-    frame = Protocol.start(id, Link.complete(state.link, spec))
-
-    if IO.iodata_length(frame) > Protocol.max_request() do
-      perform(state, Sessions.fail(state.sessions, id, {:failed, :exec, :e2big, spec.program}))
-    else
-      ensure_ticking(transmit(state, frame))
-    end
+    if Sessions.ref(state.sessions, id),
+      do: state |> perform(Sessions.launch(state.sessions, id, spec)) |> ensure_ticking(),
+      else: state
   end
 
   defp relay(state, id, number, data) do
@@ -310,9 +287,7 @@ defmodule Contained.Launcher do
   end
 
   defp event(state, {:hello, version, info}) do
-    if version == Protocol.version(),
-      do: greet_waiting(%{state | link: Link.greeted(state.link, info)}),
-      else: kill(state)
+    if version == Protocol.version(), do: greeted(state, info), else: kill(state)
   end
 
   defp event(state, {:pong, _number}), do: state
@@ -325,19 +300,29 @@ defmodule Contained.Launcher do
 
   defp event(state, event), do: perform(state, Sessions.event(state.sessions, event))
 
+  defp greeted(state, info) do
+    Info.opened([info.guardian, info.worker])
+    greet_waiting(%{state | link: Link.greeted(state.link, info)})
+  end
+
   defp perform(state, {sessions, effects}) do
     effects |> Enum.reduce(%{state | sessions: sessions}, &effect/2) |> end_if_idle()
   end
 
-  defp effect({:frame, frame}, state), do: transmit(state, frame)
+  defp effect({:launch, id, spec}, state) do
+    frame = Protocol.start(id, Link.complete(state.link, spec))
 
-  defp effect({:tell, ref, message}, state) do
-    tell(ref, message)
-    state
+    if IO.iodata_length(frame) > Protocol.max_request() do
+      perform(state, Sessions.fail(state.sessions, id, {:failed, :exec, :e2big, spec.program}))
+    else
+      transmit(state, frame)
+    end
   end
 
-  defp effect({:reply, ref, answer}, state) do
-    tell(ref, answer)
+  defp effect({:frame, frame}, state), do: transmit(state, frame)
+
+  defp effect({kind, ref, message}, state) when kind in [:tell, :reply] do
+    tell(ref, message)
     state
   end
 
@@ -364,11 +349,17 @@ defmodule Contained.Launcher do
 
   defp idle?(state), do: state.greets == [] and Sessions.idle?(state.sessions)
 
+  # A port program that is not there yet is told when it is.
+  defp link(%{link: %{port: nil}} = state, {links, _frames}), do: %{state | links: links}
+
+  defp link(state, {links, frames}),
+    do: Enum.reduce(frames, %{state | links: links}, &transmit(&2, &1))
+
   ## The port
 
   defp open(state) do
     case Link.open(state.link) do
-      {:ok, link} -> opened(%{state | link: link})
+      {:ok, link} -> %{state | link: link} |> link(Links.all(state.links)) |> opened()
       {:error, errno, subject} -> fail_all(state, {:failed, :launcher, errno, subject})
     end
   end
@@ -380,6 +371,7 @@ defmodule Contained.Launcher do
   # The program is gone, with all that ran in it.
   defp down(state) do
     Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
+    Info.closed()
     state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end

@@ -4,9 +4,9 @@ defmodule Contained.Lines do
   # or CR LF, is cut off, and a last line without one is a line as well. Lines of any length are
   # joined.
 
-  defstruct pending: []
+  defstruct pending: [], size: 0
 
-  @opaque t :: %__MODULE__{pending: [binary]}
+  @opaque t :: %__MODULE__{pending: [binary], size: non_neg_integer}
 
   @doc "Nothing read yet."
   @spec new() :: t
@@ -26,6 +26,10 @@ defmodule Contained.Lines do
     end
   end
 
+  @doc "How many bytes of a line that is not complete are held."
+  @spec pending_size(t) :: non_neg_integer
+  def pending_size(%__MODULE__{size: size}), do: size
+
   @doc "What is left at the end of the stream: one line or none."
   @spec finish(t) :: [binary]
   def finish(%__MODULE__{pending: []}), do: []
@@ -34,7 +38,7 @@ defmodule Contained.Lines do
   defp push(lines, "", _size), do: lines
 
   defp push(%{pending: pending} = lines, part, size),
-    do: %{lines | pending: [unpin(part, size) | pending]}
+    do: %{lines | pending: [unpin(part, size) | pending], size: lines.size + byte_size(part)}
 
   defp join([], first, size), do: first |> cut_return() |> unpin(size)
 

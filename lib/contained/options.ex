@@ -7,7 +7,7 @@ defmodule Contained.Options do
   alias Contained.Options.{Check, Schema, Types}
 
   @schema Schema.all()
-  @kinds [:cmd, :shell, :run, :stream, :start]
+  @kinds [:cmd, :shell, :run, :stream, :start, :daemon]
 
   # kind => name => {name it stands for, type, whether it is an option of System.cmd/3}
   @known Map.new(@kinds, fn kind ->

@@ -137,7 +137,9 @@ defmodule Contained.Port do
 
   defp now, do: System.monotonic_time(:millisecond)
 
-  defp alive?({pid, start}) do
+  @doc "Whether it is still that process, and not a zombie."
+  @spec alive?(identity) :: boolean
+  def alive?({pid, start}) do
     with {:ok, stat} <- File.read("/proc/#{pid}/stat") do
       hd(fields(stat)) not in ["Z", "X"] and start_time(stat) == start
     else

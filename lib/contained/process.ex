@@ -15,11 +15,11 @@ defmodule Contained.Process do
   command has to wait.
   """
 
-  alias Contained.{Error, Result, Session, Signals}
+  alias Contained.{Error, Result, Session, Signals, Telemetry}
 
   @enforce_keys [:ref, :launcher, :owner, :os_pid]
   defstruct [:ref, :launcher, :owner, :os_pid, :program, :captured, :writer] ++
-              [:grant, :taken, :patience, :deadline]
+              [:grant, :taken, :patience, :deadline, :span]
 
   @opaque t :: %__MODULE__{}
 
@@ -105,11 +105,17 @@ defmodule Contained.Process do
   @spec next(t, timeout) :: event | {:error, :timeout | :closed}
   def next(%__MODULE__{} = process, timeout \\ :infinity) do
     case Session.next(process, timeout) do
-      {:ended, map} -> {:ended, Result.new(process.os_pid, map)}
-      :launcher_down -> {:ended, Result.new(process.os_pid, :launcher_down)}
+      {:ended, map} -> ended(process, map)
+      :launcher_down -> ended(process, :launcher_down)
       none when none in [:timeout, :closed] -> {:error, none}
       output -> output
     end
+  end
+
+  defp ended(process, how) do
+    result = Result.new(process.os_pid, how)
+    Telemetry.ended(process.span, {:ok, result})
+    {:ended, result}
   end
 
   @doc """
@@ -138,7 +144,7 @@ defmodule Contained.Process do
 
       {:timeout, read} ->
         Session.halt(process)
-        down = Result.new(process.os_pid, :launcher_down)
+        {:ended, down} = ended(process, :launcher_down)
         {:error, error(process, :timeout, complete(down, process, read))}
     end
   end

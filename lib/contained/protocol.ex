@@ -85,6 +85,12 @@ defmodule Contained.Protocol do
   @spec control(id, control, operation) :: iodata
   def control(id, ref, operation), do: encode({:control, id, ref, operation})
 
+  @spec open_link(binary) :: iodata
+  def open_link(name), do: encode({:open_link, name})
+
+  @spec close_link(binary) :: iodata
+  def close_link(name), do: encode({:close_link, name})
+
   @spec ping(non_neg_integer) :: iodata
   def ping(number), do: encode({:ping, number})
 
@@ -134,7 +140,8 @@ defmodule Contained.Protocol do
     [:ok, true, false, :stdout, :stderr, :exited, :signaled, :exit, :signal, :timeout] ++
       [:stopped, :output_limit, :oom, nil, :cgroup2, :hybrid, :cgroup1, :best_effort, :none] ++
       [:clone3, :pidfd_open, :close_range, :splice, :openat2, :cwd] ++
-      [:start, :input, :close_input, :credit, :stop, :control, :ping, :shutdown, :""]
+      [:start, :input, :close_input, :credit, :stop, :control, :ping, :shutdown, :""] ++
+      [:open_link, :close_link]
   end
 
   defp stages do
@@ -145,7 +152,7 @@ defmodule Contained.Protocol do
 
   defp reasons do
     [:bad_request, :bad_spec, :bad_id, :id_in_use, :unknown_id, :bad_credit, :not_piped] ++
-      [:window_exceeded, :shutting_down]
+      [:window_exceeded, :shutting_down, :link_in_use, :unknown_link, :no_link]
   end
 
   @errnos ~w(

@@ -8,6 +8,7 @@ defmodule Contained.Session do
   # that receive: that way the compiler lets them skip what was in the mailbox before.
 
   alias Contained.{Command, Error, Input, Launcher, Process}
+  alias Contained.Session.Requests
 
   @type stream :: :stdout | :stderr | {:fd, 3..63}
   @type outcome ::
@@ -247,19 +248,28 @@ defmodule Contained.Session do
   end
 
   defp take(process, number, data) do
-    taken = :atomics.add_get(process.taken, counter(number), byte_size(data))
+    count(process, number, byte_size(data))
+    {name(number), data}
+  end
+
+  defp count(process, number, bytes) do
+    taken = :atomics.add_get(process.taken, counter(number), bytes)
 
     if taken >= process.grant do
       :atomics.put(process.taken, counter(number), 0)
       send(process.launcher, {:contained, :credit, process.ref, wire(number), taken})
     end
 
-    {name(number), data}
+    :ok
   end
 
   defp name(1), do: :stdout
   defp name(2), do: :stderr
   defp name(fd), do: {:fd, fd}
+
+  defp number(:stdout), do: 1
+  defp number(:stderr), do: 2
+  defp number({:fd, fd}), do: fd
 
   defp wire(1), do: :stdout
   defp wire(2), do: :stderr
@@ -303,6 +313,76 @@ defmodule Contained.Session do
     :ok
   end
 
+  ## For a process that receives all its messages itself
+
+  @doc """
+  Asks for `command` to be started and does not wait. What becomes of it comes as messages, see
+  `event/2`: first `{:started, os_pid}` or `{:failed, error}`. The handle has no OS pid.
+  """
+  @spec launch(Command.t()) :: {:ok, Process.t()} | {:error, Error.t()}
+  def launch(%Command{} = command) do
+    case Launcher.find(command.launcher) do
+      {:ok, launcher} ->
+        ref = :erlang.monitor(:process, launcher, alias: :demonitor)
+        {:ok, handle(ref, begin(command, launcher, ref))}
+
+      {:error, reason} ->
+        {:error, no_launcher(command, reason)}
+    end
+  end
+
+  @doc """
+  What a message of the owner's mailbox says about the command; `:none` for one about something
+  else, `:ok` for one that says nothing.
+
+  Output does not count as consumed, see `taken/3`. After `{:failed, _}`, `{:ended, _}` and
+  `:launcher_down` nothing more comes. After `{:input_raised, _, _, _}` the command runs on.
+  """
+  @spec event(Process.t(), term) ::
+          {:started, pos_integer}
+          | {stream, binary}
+          | {:input_raised, :error | :exit | :throw, term, Exception.stacktrace()}
+          | {:failed, Error.t()}
+          | {:ended, map}
+          | :launcher_down
+          | :ok
+          | :none
+  def event(%Process{ref: ref} = process, {ref, message}), do: tell(process, message)
+
+  def event(%Process{ref: ref} = process, {:DOWN, ref, _, _, _}),
+    do: tell(process, :launcher_down)
+
+  def event(%Process{ref: ref}, {{:input_down, ref}, _, _, _, :normal}), do: :ok
+
+  def event(%Process{ref: ref}, {{:input_down, ref}, _, _, _, reason}),
+    do: {:input_raised, :exit, {:input_writer, reason}, []}
+
+  def event(%Process{}, _other), do: :none
+
+  defp tell(_process, {:output, number, data}), do: {name(number), data}
+  defp tell(_process, {:input_raised, _, _, _} = raised), do: raised
+  defp tell(process, {:ended, map}), do: over(process, {:ended, map})
+  defp tell(process, :launcher_down), do: over(process, :launcher_down)
+
+  defp tell(process, {:failed, stage, errno, subject}),
+    do: over(process, {:failed, Error.new(stage, errno, subject)})
+
+  defp tell(process, {:started, os_pid}) do
+    Input.go(process.writer)
+    {:started, os_pid}
+  end
+
+  @doc "The owner has consumed so much of what `event/2` gave it: the command may write as much again."
+  @spec taken(Process.t(), stream, pos_integer) :: :ok
+  def taken(%Process{} = process, stream, bytes), do: count(process, number(stream), bytes)
+
+  @doc "Has the command stopped by `ladder` and does not wait: its end comes as a message."
+  @spec begin_stop(Process.t(), :default | Contained.Protocol.ladder()) :: :ok
+  def begin_stop(%Process{launcher: launcher, ref: ref}, ladder) do
+    send(launcher, {:contained, :stop, ref, ladder, nil})
+    :ok
+  end
+
   ## For any process
 
   @doc "Writes to stdin, or another descriptor, as fast as the command reads."
@@ -316,7 +396,7 @@ defmodule Contained.Session do
   end
 
   defp put({launcher, ref}, fd, chunk) do
-    case ask(launcher, :infinity, &{:contained, :write, ref, fd, chunk, &1}) do
+    case Requests.ask(launcher, :infinity, &{:contained, :write, ref, fd, chunk, &1}) do
       :ok -> {:cont, :ok}
       error -> {:halt, error}
     end
@@ -333,7 +413,11 @@ defmodule Contained.Session do
 
   @spec signal(Process.t(), 1..64, :all | :leader) :: :ok | {:error, atom}
   def signal(%Process{ref: ref} = process, number, target) do
-    case ask(process.launcher, :infinity, &{:contained, :signal, ref, number, target, &1}) do
+    case Requests.ask(
+           process.launcher,
+           :infinity,
+           &{:contained, :signal, ref, number, target, &1}
+         ) do
       {:error, :closed} -> {:error, :esrch}
       answer -> answer
     end
@@ -345,71 +429,14 @@ defmodule Contained.Session do
     patience = max(process.patience, patience(%{stop: ladder}))
 
     # With its launcher the command is gone as well.
-    case ask(process.launcher, patience, &{:contained, :stop, ref, ladder, &1}) do
+    case Requests.ask(process.launcher, patience, &{:contained, :stop, ref, ladder, &1}) do
       {:error, :closed} -> :ok
       answer -> answer
     end
   end
 
-  # A launcher needs no longer for any of them, unless it starts its port program first.
-  @control_timeout 10_000
-
-  @doc "Asks the port program about a running command, or for something to be done to it."
-  @spec control(Process.t() | {pid, reference}, Contained.Protocol.operation()) ::
-          {:ok, term} | {:error, Error.t()}
-  def control(%Process{launcher: launcher, ref: ref}, operation),
-    do: control({launcher, ref}, operation)
-
-  def control({launcher, ref}, operation) do
-    request = &{:contained, :control, ref, operation, &1}
-    launcher |> ask(@control_timeout, request) |> answer(:signal, :esrch, "")
-  end
-
-  @doc "Asks a launcher: `:greet` for what its port program can do, `:sweep` to clean up."
-  @spec ask_launcher(GenServer.server() | :dedicated, :greet | :sweep) ::
-          {:ok, term} | {:error, Error.t()}
-  def ask_launcher(launcher, question) do
-    with {:ok, pid} <- Launcher.find(launcher) do
-      pid
-      |> ask(@control_timeout, &{:contained, question, &1})
-      |> answer(:launcher, :launcher_down, inspect(launcher))
-    else
-      {:error, reason} -> {:error, Error.new(:launcher, reason, inspect(launcher))}
-    end
-  end
-
-  defp answer({:ok, term}, _stage, _closed, _subject), do: {:ok, term}
-
-  defp answer({:error, stage, errno, subject}, _, _, _),
-    do: {:error, Error.new(stage, errno, subject)}
-
-  defp answer({:error, :closed}, stage, closed, subject),
-    do: {:error, Error.new(stage, closed, subject)}
-
-  defp answer({:error, :timeout}, _stage, _closed, subject),
-    do: {:error, Error.new(:launcher, :timeout, subject)}
-
-  defp ask(launcher, timeout, request) do
-    reply = :erlang.monitor(:process, launcher, alias: :reply_demonitor)
-    send(launcher, request.(reply))
-
-    receive do
-      {^reply, answer} -> answer
-      {:DOWN, ^reply, _, _, _} -> {:error, :closed}
-    after
-      timeout -> no_answer(reply)
-    end
-  end
-
-  defp no_answer(reply) do
-    Elixir.Process.demonitor(reply, [:flush])
-
-    receive do
-      {^reply, answer} -> answer
-    after
-      0 -> {:error, :timeout}
-    end
-  end
+  defdelegate control(target, operation), to: Requests
+  defdelegate ask_launcher(launcher, question), to: Requests
 
   ## Leaving
 

@@ -3,7 +3,7 @@ defmodule Contained.Stream do
   # The enumerable of `Contained.stream/3`. Nothing runs before it is enumerated; each enumeration
   # runs the command once, in the process that enumerates.
 
-  alias Contained.{Command, Error, Lines, Result, Session}
+  alias Contained.{Command, Error, Lines, Result, Session, Telemetry}
 
   @enforce_keys [:command]
   defstruct [:command]
@@ -20,12 +20,15 @@ defmodule Contained.Stream do
   end
 
   defp open(command) do
+    span = Telemetry.command(command)
+
     case Session.open(command) do
       {:ok, process} ->
-        %{process: process, command: command, result: nil}
+        %{process: process, command: command, result: nil, span: span}
         |> Map.merge(%{lines: lines(command), wrap: wrap(command.spec)})
 
       {:error, error} ->
+        Telemetry.ended(span, {:error, error})
         raise error
     end
   end
@@ -57,7 +60,8 @@ defmodule Contained.Stream do
 
   # What is left of the lines comes first, the verdict with the next turn.
   defp finish(state, result) do
-    {last_lines(state), %{state | result: result}}
+    Telemetry.ended(state.span, {:ok, result})
+    {last_lines(state), %{state | result: result, span: nil}}
   end
 
   defp last_lines(%{lines: nil}), do: []
@@ -85,7 +89,10 @@ defmodule Contained.Stream do
   defp status(%{reason: reason}) when reason in @cut_short, do: reason
   defp status(%{status: status}), do: status
 
-  defp close(%{process: process}), do: Session.halt(process)
+  defp close(%{process: process, span: span}) do
+    Session.halt(process)
+    Telemetry.ended(span, :stopped)
+  end
 
   defimpl Enumerable do
     def reduce(stream, acc, fun) do

@@ -86,5 +86,13 @@ TEST(ArgumentsTest, AnythingElseIsRefusedByName) {
   EXPECT_EQ(parse({"--version", "x"}).error().subject, "--version");
 }
 
+TEST(ArgumentsTest, ASinkHasWordsOfItsOwn) {
+  const auto arguments = parse({"--sink", "file=/a", "gzip"});
+  ASSERT_TRUE(arguments.ok());
+  EXPECT_EQ(arguments->mode, Arguments::Mode::kSink);
+  EXPECT_EQ(arguments->sink.size(), 2U);
+  EXPECT_FALSE(parse({"--sink"}).ok());
+}
+
 }  // namespace
 }  // namespace contained::port

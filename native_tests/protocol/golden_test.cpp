@@ -165,6 +165,14 @@ void is_sweep(const Request& request) {
   EXPECT_EQ(as<Control>(request).ref, 5U);
 }
 
+void is_start_with_links(const Request& request) {
+  const auto& start = as<Start>(request);
+  EXPECT_TRUE(start.in == Stdin::kLink && start.out == Output::kLink && start.err == Output::kLink);
+  EXPECT_EQ(start.in_link + " " + start.out_link + " " + start.err_link, "in out err");
+  EXPECT_EQ(start.fds,
+            (std::vector<Fd>{{3, Fd::Kind::kLinkIn, "a"}, {4, Fd::Kind::kLinkOut, "b"}}));
+}
+
 // clang-format off
 const std::map<std::string, Check> kDown = {
     {"hello", [](const Request& r) { EXPECT_EQ(as<Hello>(r).version, 1); }},
@@ -198,6 +206,9 @@ const std::map<std::string, Check> kDown = {
     {"control_get", is_get},
     {"control_set", is_set},
     {"sweep", is_sweep},
+    {"open_link", [](const Request& r) { EXPECT_EQ(as<OpenLink>(r).name, "log.1"); }},
+    {"close_link", [](const Request& r) { EXPECT_EQ(as<CloseLink>(r).name, "log.1"); }},
+    {"start_links", is_start_with_links},
     {"credit_stdout", is_credit<Stream::kStdout, 65536>},
     {"credit_stderr", is_credit<Stream::kStderr, kMaxCredit>},
     {"signal_all", is_signal<15, Target::kAll>},

@@ -36,6 +36,22 @@ defmodule Contained.InfoTest do
     eventually(fn -> find(launcher) == {nil, Info.info().commands} end)
   end
 
+  test "the port program of a launcher that was killed is known as long as it lives" do
+    {:ok, launcher} = GenServer.start(Launcher, [])
+    {"", 0} = Contained.cmd("true", [], launcher: launcher)
+    %{os_pids: os_pids} = GenServer.call(launcher, :info)
+    {:ok, process} = Contained.start(helper_path("ignore_term"), ["x"], launcher: launcher)
+    {:stdout, "ready\n"} = Contained.Process.next(process)
+    assert Info.orphaned([launcher]) == []
+    Process.exit(launcher, :kill)
+    eventually(fn -> not Process.alive?(launcher) end)
+    # It stops the command by its ladder, which takes half a second.
+    orphaned = for {pid, _start} <- Info.orphaned([launcher]), do: pid
+    assert Enum.sort(orphaned) == Enum.sort(Map.values(os_pids))
+    eventually(fn -> Info.orphaned([launcher]) == [] end)
+    refute os_alive?(process.os_pid)
+  end
+
   test "a launcher that does not answer is named" do
     {:ok, launcher} = GenServer.start(Launcher, owner: self())
     :sys.suspend(launcher)

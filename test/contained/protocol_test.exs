@@ -32,6 +32,8 @@ defmodule Contained.ProtocolTest do
   defp encode({:signal, id, number, target}), do: Protocol.signal(id, number, target)
   defp encode({:stop, id, ladder}), do: Protocol.stop(id, ladder)
   defp encode({:control, id, ref, operation}), do: Protocol.control(id, ref, operation)
+  defp encode({:open_link, name}), do: Protocol.open_link(name)
+  defp encode({:close_link, name}), do: Protocol.close_link(name)
   defp encode({:ping, number}), do: Protocol.ping(number)
   defp encode({:shutdown}), do: Protocol.shutdown()
   defp encode(_unusable), do: nil
@@ -47,7 +49,8 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("down"), encode(term), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             ~w(close_input control credit hello input ping shutdown signal start stop sweep)a
+             ~w(close_input close_link control credit hello input open_link ping shutdown)a ++
+               ~w(signal start stop sweep)a
   end
 
   test "the golden events are decoded" do

@@ -46,6 +46,11 @@ defmodule Contained.Needs do
     end
   end
 
+  @doc "A program of the system, see scripts/setup."
+  def program(name) do
+    if System.find_executable(name), do: false, else: "needs the program #{name}"
+  end
+
   @doc "All of these, in one word for each that is missing."
   def all(needs), do: Enum.find(needs, false, & &1)
 

@@ -82,6 +82,14 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "A program writes lines without end into a log."
+  def log(path, marker) do
+    begin()
+    Contained.LogSinks.guest(path, marker)
+    ready(marker)
+    obey()
+  end
+
   @doc "The port program is stopped, in whole or in part, and input waits for it."
   def wedged(victims) do
     begin()
@@ -89,6 +97,29 @@ defmodule Contained.VM.Guest do
     info = Proc.launcher_info(Launcher)
     Proc.kill("STOP", for(victim <- victims, do: info.os_pids[victim]))
     spawn(fn -> Contained.Process.write(process, :binary.copy("x", 300_000)) end)
+    ready(marker)
+    obey()
+  end
+
+  @doc "So many daemons write all the time, some to a file, some to the VM."
+  def daemons(count, dir) do
+    begin()
+    marker = Proc.marker()
+    # They begin when all are there, or the last ones would take long to start.
+    script = "read x; while :; do echo $0 $$; done"
+
+    daemons =
+      for n <- 1..count do
+        log =
+          if rem(n, 2) == 0, do: [log_to: {:file, Path.join(dir, "#{n}")}], else: [capture: true]
+
+        {:ok, daemon} =
+          Contained.Daemon.start_link("sh", ["-c", script, marker], [stdin: :pipe] ++ log)
+
+        daemon
+      end
+
+    for daemon <- daemons, do: :ok = Contained.Daemon.write(daemon, "go\n")
     ready(marker)
     obey()
   end

@@ -47,7 +47,24 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"
 
+  def on(%{stage: :pidfile, reason: :eexist}),
+    do: "Another process that lives stands in it"
+
+  def on(%{stage: :pidfile, reason: reason}) when reason in [:eloop, :eperm],
+    do: "It may only replace a file of the same owner that holds nothing but a number"
+
+  def on(%{stage: :ready, result: %{stdout: out, stderr: err}}) when out not in [nil, ""],
+    do: wrote(out <> (err || ""))
+
+  def on(%{stage: :ready, result: %{stderr: err}}) when err not in [nil, ""], do: wrote(err)
   def on(_error), do: nil
+
+  @longest 1_000
+
+  defp wrote(text) do
+    last = binary_part(text, byte_size(text), -min(byte_size(text), @longest))
+    "It wrote: " <> inspect(last, binaries: :as_strings, printable_limit: :infinity)
+  end
 
   defp limit(:enotsup) do
     "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>

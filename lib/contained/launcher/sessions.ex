@@ -3,6 +3,7 @@ defmodule Contained.Launcher.Sessions do
   # The sessions of one port program, as a value. Requests of clients and events of the program go
   # in; what comes out is the new value and a list of effects, in order:
   #
+  #     {:launch, id, spec}         to be started by the port program
   #     {:frame, iodata}            to the port program
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
@@ -16,8 +17,10 @@ defmodule Contained.Launcher.Sessions do
 
   defmodule Entry do
     @moduledoc false
-    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace] ++
-                [feeds: %{}, stops: [], signals: []]
+    # `held` is the specification of one that has to wait for others of its slot, with the frames
+    # that are to follow.
+    defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :slot, :held] ++
+                [feeds: %{}, stops: [], signals: [], stopping?: false]
   end
 
   defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
@@ -29,7 +32,8 @@ defmodule Contained.Launcher.Sessions do
           controls: Controls.t()
         }
   @type effect ::
-          {:frame, iodata}
+          {:launch, Protocol.id(), map}
+          | {:frame, iodata}
           | {:tell, reference, term}
           | {:reply, reference, term}
           | {:report, [atom], map}
@@ -75,10 +79,57 @@ defmodule Contained.Launcher.Sessions do
       program: spec[:program],
       since: System.os_time(:millisecond),
       grace: grace(spec),
+      slot: spec[:slot],
       feeds: feeds(spec)
     }
 
     put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
+  end
+
+  @doc """
+  Has an added session started: at once, or when those of the same slot have ended that are being
+  stopped or have lost their owner.
+  """
+  @spec launch(t, Protocol.id(), map) :: {t, [effect]}
+  def launch(sessions, id, spec) do
+    {slot, spec} = Map.pop(spec, :slot)
+
+    if slot != nil and leaving?(%{sessions | entries: Map.delete(sessions.entries, id)}, slot) do
+      {put(sessions, id, %{sessions.entries[id] | held: {spec, []}}), []}
+    else
+      {sessions, [{:launch, id, spec}]}
+    end
+  end
+
+  # An owner that has just died may not have been told of yet.
+  defp leaving?(sessions, slot) do
+    Enum.any?(sessions.entries, fn {_id, entry} ->
+      entry.slot == slot and entry.held == nil and (entry.stopping? or not alive?(entry.owner))
+    end)
+  end
+
+  defp alive?(owner) when node(owner) == node(), do: Process.alive?(owner)
+  defp alive?(_remote), do: true
+
+  defp release_slot(sessions, nil), do: {sessions, []}
+
+  defp release_slot(sessions, slot) do
+    if leaving?(sessions, slot), do: {sessions, []}, else: release_all(sessions, slot)
+  end
+
+  # Those that have lost their owner meanwhile are about to be told so.
+  defp release_all(sessions, slot) do
+    held =
+      for {id, %{slot: ^slot, held: {_, _}} = entry} <- sessions.entries,
+          alive?(entry.owner),
+          do: {id, entry}
+
+    Enum.reduce(held, {sessions, []}, &release/2)
+  end
+
+  defp release({id, %{held: {spec, frames}} = entry}, {sessions, effects}) do
+    sessions = put(sessions, id, %{entry | held: nil})
+    {sessions, effects ++ [{:launch, id, spec} | Enum.reverse(frames)]}
   end
 
   # One for each descriptor that the command reads from a pipe of ours.
@@ -130,10 +181,17 @@ defmodule Contained.Launcher.Sessions do
   def stop(sessions, ref, ladder, reply) do
     with_entry(sessions, ref, reply(reply, :ok), fn id, entry ->
       stops = if reply, do: [reply | entry.stops], else: entry.stops
-      entry = %{entry | stops: stops, grace: new_grace(entry, ladder)}
-      {put(sessions, id, entry), [{:frame, Protocol.stop(id, ladder)}]}
+      entry = %{entry | stops: stops, grace: new_grace(entry, ladder), stopping?: true}
+      begin_stop(put(sessions, id, entry), id, entry, ladder)
     end)
   end
+
+  defp begin_stop(sessions, id, %{held: nil}, ladder),
+    do: {sessions, [{:frame, Protocol.stop(id, ladder)}]}
+
+  # The port program has not heard of it.
+  defp begin_stop(sessions, id, entry, _ladder),
+    do: finish(sessions, id, entry, {:failed, :launcher, :ecanceled, entry.program})
 
   @doc "Asks about a session. The answer is `{:ok, term}` or `{:error, stage, errno, subject}`."
   @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
@@ -160,7 +218,8 @@ defmodule Contained.Launcher.Sessions do
   @doc "The owner has died: the command is stopped by its own ladder."
   @spec owner_down(t, Protocol.id()) :: {t, [effect]}
   def owner_down(sessions, id) when is_map_key(sessions.entries, id) do
-    {sessions, [{:frame, Protocol.stop(id, :default)}]}
+    entry = %{sessions.entries[id] | stopping?: true}
+    begin_stop(put(sessions, id, entry), id, entry, :default)
   end
 
   def owner_down(sessions, _id), do: {sessions, []}
@@ -274,7 +333,7 @@ defmodule Contained.Launcher.Sessions do
   def fail_all(sessions, message) do
     effects =
       Enum.flat_map(sessions.entries, fn {id, entry} ->
-        {_, effects} = finish(sessions, id, entry, message)
+        {_, effects} = finish(sessions, id, %{entry | slot: nil}, message)
         effects
       end)
 
@@ -289,8 +348,9 @@ defmodule Contained.Launcher.Sessions do
   @spec list(t) :: [map]
   def list(sessions) do
     for {_id, entry} <- sessions.entries do
-      since = DateTime.from_unix!(entry.since, :millisecond)
-      %{program: entry.program, os_pid: entry.os_pid, owner: entry.owner, since: since}
+      entry
+      |> Map.take([:program, :os_pid, :owner, :ref])
+      |> Map.put(:since, DateTime.from_unix!(entry.since, :millisecond))
     end
   end
 
@@ -309,7 +369,8 @@ defmodule Contained.Launcher.Sessions do
         controls: controls
     }
 
-    {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting]}
+    {sessions, released} = release_slot(sessions, entry.slot)
+    {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting] ++ released}
   end
 
   defp writers(entry), do: Enum.flat_map(entry.feeds, fn {_fd, feed} -> Feed.waiting(feed) end)
@@ -317,7 +378,15 @@ defmodule Contained.Launcher.Sessions do
   defp feed(sessions, id, entry, fd, change) do
     {feed, effects} = change.(entry.feeds[fd])
     entry = if feed, do: %{entry | feeds: Map.put(entry.feeds, fd, feed)}, else: entry
-    {put(sessions, id, entry), Enum.map(effects, &with_id(&1, id, fd))}
+    {entry, effects} = effects |> Enum.map(&with_id(&1, id, fd)) |> hold(entry)
+    {put(sessions, id, entry), effects}
+  end
+
+  defp hold(effects, %{held: nil} = entry), do: {entry, effects}
+
+  defp hold(effects, %{held: {spec, held}} = entry) do
+    {frames, others} = Enum.split_with(effects, &(elem(&1, 0) == :frame))
+    {%{entry | held: {spec, Enum.reverse(frames) ++ held}}, others}
   end
 
   defp with_id({:input, chunk}, id, fd), do: {:frame, Protocol.input(id, fd, chunk)}

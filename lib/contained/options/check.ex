@@ -3,7 +3,7 @@ defmodule Contained.Options.Check do
   # Whether a value is of an option's type, and what it then means.
 
   alias Contained.Cgroup.Name
-  alias Contained.{Environment, Limits, Signals}
+  alias Contained.{Environment, Limits, Options, Signals}
   alias Contained.Options.{Fds, MuonTrap, Schema, Who}
 
   @max_rungs 16
@@ -25,6 +25,9 @@ defmodule Contained.Options.Check do
   def check(:fds, value), do: Fds.check(value)
   def check(:input, nil), do: {:ok, :unset}
   def check(:input, value), do: check_input(value)
+  def check(:daemon_input, :pipe), do: {:ok, :pipe}
+  def check(:daemon_input, value), do: check(:input, value)
+  def check({:daemon, type}, value), do: Options.Daemon.check(type, value)
   def check(:ladder, value), do: check_ladder(value)
   def check(:timeout, :infinity), do: {:ok, :unset}
   def check(:timeout, value) when value in 1..@max_wait//1, do: {:ok, value}

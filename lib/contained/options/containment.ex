@@ -3,7 +3,7 @@ defmodule Contained.Options.Containment do
   # The options about control groups and about who a command is, as `Contained.Options.Schema` has
   # them.
 
-  @all [:cmd, :shell, :run, :stream, :start]
+  @all [:cmd, :shell, :run, :stream, :start, :daemon]
 
   @spec rows() :: [tuple]
   def rows do

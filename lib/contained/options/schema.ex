@@ -2,9 +2,10 @@ defmodule Contained.Options.Schema do
   @moduledoc false
   # Every option of every kind of command: what it is called, what it may be, what it does.
 
-  alias Contained.Options.Containment
+  alias Contained.Options.{Containment, Daemon}
 
-  @all [:cmd, :shell, :run, :stream, :start]
+  @all [:cmd, :shell, :run, :stream, :start, :daemon]
+  @single @all -- [:daemon]
   @collecting [:cmd, :shell, :run]
 
   # 46 days: with a ladder on top it still fits `receive ... after`.
@@ -22,7 +23,13 @@ defmodule Contained.Options.Schema do
   def all do
     rows =
       system() ++
-        streams() ++ descriptors() ++ limits() ++ stopping() ++ Containment.rows() ++ placement()
+        streams() ++
+        descriptors() ++
+        limits() ++
+        stopping() ++
+        Containment.rows() ++
+        placement() ++
+        Daemon.rows()
 
     Enum.map(rows, &complete/1)
   end
@@ -71,25 +78,42 @@ defmodule Contained.Options.Schema do
     ]
   end
 
-  defp streams do
+  defp streams, do: input() ++ output()
+
+  defp input do
     [
       {:input, :input, nil,
        "what the command reads from stdin: iodata, or an enumerable of iodata, read only\n" <>
-         "as fast as the command reads. The end of it is the end of file", @all},
+         "as fast as the command reads. The end of it is the end of file", @single},
+      {:input, :daemon_input, nil,
+       "what the program reads from stdin at each start: iodata or an enumerable of iodata, or\n" <>
+         "`:pipe`, the same as `stdin: :pipe`", [:daemon]},
       {:stdin, {:stdin, [:open, :null, :inherit]}, {:stdin, ":open"},
        "without `:input`, what stdin is: `:open` (a pipe, silent, never at its end),\n" <>
-         "`:null` (empty) or `:inherit` (the VM's). `start/3` also takes `:pipe`, which is\n" <>
-         "written to by `Contained.Process.write/2`", @all},
+         "`:null` (empty) or `:inherit` (the VM's). `start/3` and daemons also take `:pipe`, which is\n" <>
+         "written to by `write/2` of `Contained.Process` or `Contained.Daemon`", @all},
+      {:env_file, :string, nil,
+       "a file with a line `NAME=value` for each variable; `#` begins a comment, and quotes around a\n" <>
+         "value are left out. What `:env` says comes later and wins", @all},
+      {:env_dir, :string, nil,
+       "a directory with a file for each variable, which is named after it and holds its value, as\n" <>
+         "for envdir(8); an empty file removes the variable. `:env_file` comes later and wins",
+       @all},
+      {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
+       @all},
+      {:keep_env, :names, "[]",
+       "names of variables that are inherited all the same with `clear_env: true`", @all}
+    ]
+  end
+
+  defp output do
+    [
       {:stderr, {:stderr, [:inherit, :stdout, :discard]}, {:stderr, ":inherit"},
        "where stderr goes: `:inherit` (the VM's), `:stdout` (as `:stderr_to_stdout`) or\n" <>
          "`:discard`. Where the streams come apart, also `:capture`, and in `run/3`\n" <>
          "`{:into, collectable}`", @all},
       {:capture_stderr_only, :boolean, "false", "collects stderr and discards stdout",
-       [:cmd, :shell]},
-      {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
-       @all},
-      {:keep_env, :names, "[]",
-       "names of variables that are inherited all the same with `clear_env: true`", @all},
+       [:cmd, :shell, :daemon]},
       {:window, {:range, 1, @max_window}, "1_048_576",
        "how many bytes of output per stream may be on their way to the caller; with more\n" <>
          "to write, the command waits", @all},
@@ -108,14 +132,14 @@ defmodule Contained.Options.Schema do
          "63 and what it is: `:output` (what the command writes there is told apart by\n" <>
          "its number), `:input` (written to by `Contained.Process.write/3`), `{:input, iodata}`\n" <>
          "(read to its end), `:null`, `:stdout` or `:stderr` (the same as these). All others are\n" <>
-         "closed", [:run, :start]}
+         "closed", [:run, :start, :daemon]}
     ]
   end
 
   defp limits do
     [
       {:timeout, :timeout, ":infinity",
-       "milliseconds that the command may run, then it is stopped", @all},
+       "milliseconds that the command may run, then it is stopped", @single},
       {:max_output, {:range, 1, @max_bytes}, nil,
        "bytes that it may write, stdout and stderr together, then it is stopped", @all}
     ]
@@ -134,7 +158,7 @@ defmodule Contained.Options.Schema do
          "one that was started", @all},
       {:linger, {:one_of, [:wait, :kill, :leave]}, ":wait",
        "what becomes of descendants when the command has exited: `:wait` for the end of\n" <>
-         "stdout, then kill them; `:kill` them at once; `:leave` them alive", @all}
+         "stdout, then kill them; `:kill` them at once; `:leave` them alive", @single}
     ]
   end
 
@@ -147,11 +171,13 @@ defmodule Contained.Options.Schema do
 
   @doc "What an option of one kind of command may be."
   @spec type(map, atom) :: term
-  def type(%{type: {:stdin, values}}, :start), do: {:one_of, values ++ [:pipe]}
+  def type(%{type: {:stdin, values}}, kind) when kind in [:start, :daemon],
+    do: {:one_of, values ++ [:pipe]}
+
   def type(%{type: {:stdin, values}}, _kind), do: {:one_of, values}
   def type(%{type: {:stderr, values}}, :run), do: {:one_of, values ++ [:capture, {:into, :t}]}
 
-  def type(%{type: {:stderr, values}}, kind) when kind in [:stream, :start],
+  def type(%{type: {:stderr, values}}, kind) when kind in [:stream, :start, :daemon],
     do: {:one_of, values ++ [:capture]}
 
   def type(%{type: {:stderr, values}}, _kind), do: {:one_of, values}

@@ -1,0 +1,142 @@
+#include "sink/sink.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "sink/fd_outlet.hpp"
+#include "sink/file_outlet.hpp"
+#include "sink/options.hpp"
+#include "sink/outlet.hpp"
+#include "sink/report.hpp"
+#include "sink/syslog_outlet.hpp"
+
+namespace contained::sink {
+namespace {
+
+constexpr std::size_t kBuffer = 256U * 1024;
+constexpr timespec kTick = {1, 0};
+
+volatile sig_atomic_t hung_up = 0;
+
+void on_hang_up(int) { hung_up = 1; }
+
+// SIGHUP comes while we wait for input only, so that no write is cut short. Returns the mask to
+// wait with.
+sigset_t prepare_signals() {
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM}) {
+    ::signal(number, SIG_IGN);
+  }
+  struct sigaction action = {};
+  action.sa_handler = on_hang_up;
+  ::sigaction(SIGHUP, &action, nullptr);
+  sigset_t hang_up = {};
+  sigset_t mask = {};
+  ::sigemptyset(&hang_up);
+  ::sigaddset(&hang_up, SIGHUP);
+  ::sigprocmask(SIG_BLOCK, &hang_up, &mask);
+  ::sigdelset(&mask, SIGHUP);
+  return mask;
+}
+
+class Sink {
+ public:
+  Sink(const Options& options, const sigset_t& mask) : reports_(options.report), mask_(mask) {
+    for (const auto& each : options.sinks) {
+      std::visit([this](const auto& sink) { add(sink); }, each);
+    }
+  }
+
+  int run() {
+    for (const auto& outlet : outlets_) {
+      if (const auto opened = outlet->open(); !opened) return refuse(opened.error());
+    }
+    reports_.ready();
+    while (step()) {
+    }
+    for (const auto& outlet : outlets_) outlet->finish(Moment::now());
+    reports_.tell_counts();
+    return 0;
+  }
+
+ private:
+  void add(const FileOptions& options) {
+    outlets_.push_back(std::make_unique<FileOutlet>(options, reports_));
+  }
+  void add(const SyslogOptions& options) {
+    outlets_.push_back(std::make_unique<SyslogOutlet>(options, reports_));
+  }
+  void add(const FdOptions& options) {
+    outlets_.push_back(std::make_unique<FdOutlet>(options.fd, reports_));
+  }
+
+  int refuse(const Error& error) {
+    if (reports_.heard())
+      reports_.failed(error);
+    else
+      fmt::print(stderr, "contained_port: {}\n", error.message());
+    return 1;
+  }
+
+  // False at the end of the input.
+  bool step() {
+    const bool readable = wait();
+    const auto now = Moment::now();
+    if (hung_up != 0) {
+      hung_up = 0;
+      for (const auto& outlet : outlets_) outlet->reopen(now);
+    }
+    for (const auto& outlet : outlets_) outlet->tick(now);
+    reports_.tick(now);
+    return !readable || read(now);
+  }
+
+  bool wait() {
+    pollfd input = {STDIN_FILENO, POLLIN, 0};
+    return ::ppoll(&input, 1, restless() ? &kTick : nullptr, &mask_) > 0;
+  }
+
+  bool restless() const {
+    if (reports_.has_news()) return true;
+    for (const auto& outlet : outlets_) {
+      if (outlet->restless()) return true;
+    }
+    return false;
+  }
+
+  bool read(const Moment& now) {
+    const auto count = ::read(STDIN_FILENO, buffer_.data(), buffer_.size());
+    if (count < 0) return errno == EINTR || errno == EAGAIN;
+    const std::string_view text(buffer_.data(), static_cast<std::size_t>(count));
+    reports_.count_read(text.size());
+    if (count == 0) return false;
+    for (const auto& outlet : outlets_) outlet->write(text, now);
+    return true;
+  }
+
+  Reports reports_;
+  sigset_t mask_;
+  std::vector<std::unique_ptr<Outlet>> outlets_;
+  std::vector<char> buffer_ = std::vector<char>(kBuffer);
+};
+
+}  // namespace
+
+int run(std::span<char* const> words) {
+  const auto options = parse_options(words);
+  if (!options) {
+    fmt::print(stderr, "contained_port: --sink: unknown word {}\n", options.error().subject);
+    return kExitUsage;
+  }
+  const auto mask = prepare_signals();
+  return Sink(*options, mask).run();
+}
+
+}  // namespace contained::sink

@@ -1,0 +1,232 @@
+defmodule Contained.Daemon.Server do
+  @moduledoc false
+  # The process of a daemon. It receives, the modules beside it decide.
+
+  use GenServer
+
+  alias Contained.Daemon.{Config, Events, Generation, Live, Pause, Ready, Report, Run, Sinks}
+  alias Contained.Daemon.{Starter, State, Tap, WaitFor}
+  alias Contained.Session
+
+  # How soon those who could not keep up with the output are looked at again.
+  @retry 10
+
+  @doc "Opens what lasts as long as the daemon does."
+  @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
+  def open(%{config: %{options: %{log_to: specs}} = config} = state) do
+    case Sinks.open(specs, sink_options(config)) do
+      {:ok, sinks, streams} ->
+        {:ok, %{state | sinks: sinks, config: Config.put_streams(config, streams)}}
+
+      {:error, error} ->
+        Events.close(state.tap.events, :halt)
+        {:error, error}
+    end
+  end
+
+  def open(state), do: {:ok, state}
+
+  defp sink_options(%{command: command, options: options, capture?: capture?}) do
+    ladder = Map.get(command.spec, :stop, [{15, 500}])
+    cd = options[:cd] || File.cwd!()
+    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?}
+  end
+
+  @spec enter(State.t()) :: no_return
+  def enter(state) do
+    send(self(), {__MODULE__, :begin})
+    Starter.loop(__MODULE__, state)
+  end
+
+  # Never called: the process enters the loop by itself.
+  @impl true
+  def init(state), do: {:ok, state}
+
+  ## Messages
+
+  @impl true
+  def handle_info({__MODULE__, :begin}, %{phase: :new} = state), do: next(Run.begin(state))
+
+  def handle_info(message, state) do
+    next(Enum.find_value(handlers(state), state, &handled(&1, state, message)))
+  end
+
+  defp handled(handler, state, message) do
+    case handler.(state, message) do
+      :none -> nil
+      next -> next
+    end
+  end
+
+  # Output first, it comes most often.
+  defp handlers(_state),
+    do: [&session/2, &sink/2, &timer/2, &aside/2, &Pause.event/2, &subscriber/2]
+
+  defp session(%{session: nil}, _message), do: :none
+
+  defp session(%{session: session} = state, message) do
+    case Session.event(session, message) do
+      :none -> :none
+      :ok -> state
+      {:started, os_pid} -> Run.started(state, os_pid)
+      {:failed, error} -> Run.failed(state, error)
+      {:ended, map} -> Run.ended(state, map)
+      :launcher_down -> Run.ended(state, :launcher_down)
+      {:input_raised, kind, reason, stack} -> {:stop, raised(kind, reason, stack), state}
+      {stream, data} -> output(state, stream, data)
+    end
+  end
+
+  defp raised(:error, reason, stack), do: {reason, stack}
+  defp raised(:throw, term, stack), do: {{:nocatch, term}, stack}
+  defp raised(:exit, reason, _stack), do: reason
+
+  defp output(state, stream, data) do
+    state = %{state | tap: Tap.put(state.tap, stream, data)}
+    state |> grant(stream, byte_size(data)) |> look(stream, data)
+  end
+
+  # Who is told by messages cannot say that it is too much: then the program has to wait.
+  defp grant(%{untaken: none} = state, stream, size) when none == %{} do
+    if Events.busy?(state.tap.events) do
+      State.start_timer(%{state | untaken: %{stream => size}}, :credit, @retry)
+    else
+      Session.taken(state.session, stream, size)
+      state
+    end
+  end
+
+  defp grant(state, stream, size),
+    do: %{state | untaken: Map.update(state.untaken, stream, size, &(&1 + size))}
+
+  defp grant_again(state) do
+    if Events.busy?(state.tap.events) do
+      State.start_timer(state, :credit, @retry)
+    else
+      for {stream, size} <- state.untaken, do: Session.taken(state.session, stream, size)
+      %{state | untaken: %{}}
+    end
+  end
+
+  defp look(%{ready: {ref, ready}} = state, stream, data) do
+    case Ready.output(ready, stream, data) do
+      {:ready, ready} -> Run.ready(%{state | ready: {ref, ready}})
+      {:waiting, ready} -> %{state | ready: {ref, ready}}
+    end
+  end
+
+  defp look(state, _stream, _data), do: state
+
+  defp sink(%{sinks: nil}, _message), do: :none
+
+  defp sink(%{sinks: sinks} = state, message) do
+    case Sinks.event(sinks, message) do
+      :none -> :none
+      {:output, data, sinks} -> teed(%{state | sinks: sinks}, data)
+      {:report, report, sinks} -> Report.sink(%{state | sinks: sinks}, report)
+      {:ok, sinks} -> %{state | sinks: sinks}
+    end
+  end
+
+  defp teed(state, data) do
+    look(%{state | tap: Tap.put(state.tap, :stdout, data)}, :stdout, data)
+  end
+
+  defp timer(state, message) do
+    case State.timer(state, message) do
+      :none -> :none
+      {:ready, state} -> Run.not_ready(state, :timeout)
+      {:restart, state} -> Run.prepare(state)
+      {:pressure, state} -> Pause.look(state)
+      {:credit, state} -> grant_again(state)
+      {nil, state} -> state
+    end
+  end
+
+  defp aside(%{ready: {ref, _}} = state, {Ready, ref, _} = message) do
+    case Ready.event(message, ref) do
+      :ready -> Run.ready(state)
+      {:failed, reason} -> Run.not_ready(state, {:failed, reason})
+    end
+  end
+
+  defp aside(%{wait: {ref, _}} = state, {WaitFor, ref, _} = message),
+    do: Run.waited(state, WaitFor.event(message, ref))
+
+  defp aside(%{generation: {ref, _}} = state, {Generation, ref, _}), do: Run.launch(state)
+  defp aside(_state, _message), do: :none
+
+  defp subscriber(%{tap: tap} = state, message) do
+    with {:ok, events} <- Events.event(tap.events, message),
+         do: %{state | tap: %{tap | events: events}}
+  end
+
+  defp next({:stop, reason, state}), do: {:stop, reason, %{state | error: reason}}
+  defp next(state), do: {:noreply, state}
+
+  ## Calls
+
+  @impl true
+  def handle_call({:stop, ladder}, _from, state),
+    do: {:stop, :normal, :ok, %{state | ladder: ladder}}
+
+  def handle_call(:await_ready, _from, %{ready?: true} = state), do: {:reply, :ok, state}
+
+  def handle_call(:await_ready, from, state),
+    do: {:noreply, %{state | awaiting: [from | state.awaiting]}}
+
+  def handle_call(:restart, _from, %{phase: :waiting} = state),
+    do: {:reply, {:error, :not_running}, state}
+
+  def handle_call(:restart, from, state),
+    do: next(Run.restart(%{state | ready?: false, awaiting: [from | state.awaiting]}))
+
+  def handle_call(what, from, state) when what in [:pause, :resume],
+    do: {:noreply, Pause.request(state, what, :hand, from)}
+
+  def handle_call({:subscribe, pid}, _from, state),
+    do: {:reply, :ok, events(state, &Events.subscribe(&1, pid))}
+
+  def handle_call({:unsubscribe, pid}, _from, state),
+    do: {:reply, :ok, events(state, &Events.unsubscribe(&1, pid))}
+
+  def handle_call(:session, _from, state), do: {:reply, Live.session(state), state}
+
+  def handle_call(:reopen, _from, state) do
+    if state.sinks, do: Sinks.reopen(state.sinks)
+    {:reply, :ok, state}
+  end
+
+  def handle_call(:reload_signal, _from, state),
+    do: {:reply, Map.get(state.config.options, :reload_signal, 1), state}
+
+  def handle_call(:info, _from, state), do: {:reply, Live.info(state), state}
+  def handle_call(:statistics, _from, state), do: {:reply, Live.statistics(state), state}
+
+  defp events(%{tap: tap} = state, change),
+    do: %{state | tap: %{tap | events: change.(tap.events)}}
+
+  ## The end
+
+  @impl true
+  def terminate(reason, state) do
+    Starter.unregister(state.name)
+    state = state |> Run.stop() |> Run.close_sinks()
+    Report.stopped(state, reason)
+    Events.close(state.tap.events, if(orderly?(reason), do: :done, else: :halt))
+    Starter.answer(state, {:error, reason})
+  end
+
+  # An exception in the daemon itself has a stack.
+  defp orderly?({%{__exception__: true}, stack}) when is_list(stack), do: false
+  defp orderly?({{:nocatch, _term}, stack}) when is_list(stack), do: false
+  defp orderly?(_reason), do: true
+
+  # The environment, in the options, may hold secrets: what is logged of a daemon names them not.
+  def format_status(status) do
+    case status do
+      %{state: %State{} = state} -> %{status | state: Live.info(state)}
+      other -> other
+    end
+  end
+end
