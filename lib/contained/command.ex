@@ -6,6 +6,7 @@ defmodule Contained.Command do
   # absolute path last, by `check/1`, when the collectables are open.
 
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Environment.Files
   alias Contained.Options.Fds
 
   defstruct kind: :cmd,
@@ -154,8 +155,8 @@ defmodule Contained.Command do
     refuse_conflicts!(options)
     spec = spec(kind, place, args, options)
 
-    with {:ok, who} <- Identity.resolve(options) do
-      {:ok, build(kind, put_identity(spec, who), options, call)}
+    with {:ok, who} <- Identity.resolve(options), {:ok, files} <- Files.changes(options) do
+      {:ok, build(kind, spec |> put_env(files) |> put_identity(who), options, call)}
     end
   end
 
@@ -180,11 +181,11 @@ defmodule Contained.Command do
   defp put_options(%{kind: :daemon} = command, options), do: %{command | options: options}
   defp put_options(command, _options), do: command
 
-  defp put_identity(spec, {ids, []}), do: Map.merge(spec, ids)
+  defp put_identity(spec, {ids, env}), do: spec |> Map.merge(ids) |> put_env(env)
 
   # What the caller sets comes later and wins.
-  defp put_identity(spec, {ids, env}),
-    do: spec |> Map.merge(ids) |> Map.update(:env, env, &(env ++ &1))
+  defp put_env(spec, []), do: spec
+  defp put_env(spec, env), do: Map.update(spec, :env, env, &(env ++ &1))
 
   defp error(reason, stage, subject), do: %Error{reason: reason, stage: stage, subject: subject}
 

@@ -4,7 +4,7 @@ defmodule Contained.Error do
 
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
-    * `:stage` - what was being done: `:exec`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
+    * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:fork`, ...,
       `:launcher`; of a daemon also `:ready` and `:pidfile`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
@@ -66,6 +66,7 @@ defmodule Contained.Error do
 
   @doing %{
     exec: "cannot execute",
+    env: "cannot read variables from",
     chdir: "cannot change to the directory",
     cgroup: "cannot put the command into a control group",
     limit: "cannot set the limit",
@@ -106,6 +107,9 @@ defmodule Contained.Error do
     esrch: "the command has ended",
     eproto: "the port program does not answer as it should"
   }
+
+  defp why(%{stage: :env, reason: :einval}),
+    do: "expected lines NAME=value, or files that are named after variables (:einval)"
 
   defp why(%{stage: :ready, reason: :exit_status} = error), do: "it " <> ending(error)
   defp why(%{stage: :ready, reason: :check_failed}), do: "the function of :ready failed"

@@ -92,6 +92,13 @@ defmodule Contained.Options.Schema do
        "without `:input`, what stdin is: `:open` (a pipe, silent, never at its end),\n" <>
          "`:null` (empty) or `:inherit` (the VM's). `start/3` and daemons also take `:pipe`, which is\n" <>
          "written to by `write/2` of `Contained.Process` or `Contained.Daemon`", @all},
+      {:env_file, :string, nil,
+       "a file with a line `NAME=value` for each variable; `#` begins a comment, and quotes around a\n" <>
+         "value are left out. What `:env` says comes later and wins", @all},
+      {:env_dir, :string, nil,
+       "a directory with a file for each variable, which is named after it and holds its value, as\n" <>
+         "for envdir(8); an empty file removes the variable. `:env_file` comes later and wins",
+       @all},
       {:clear_env, :boolean, "false", "starts from an empty environment, only `:env` is set",
        @all},
       {:keep_env, :names, "[]",
