@@ -36,6 +36,17 @@ defmodule Contained.Case do
   """
   def within(ms), do: ms * String.to_integer(System.get_env("CONTAINED_SLOWNESS", "1"))
 
+  @doc """
+  How many messages wait for `pid`. Another process asks, for one that asks about itself does not see those that it
+  has not fetched yet.
+  """
+  def queued(pid) do
+    {:message_queue_len, length} =
+      Task.await(Task.async(fn -> Process.info(pid, :message_queue_len) end), :infinity)
+
+    length
+  end
+
   @doc "Whether an OS process is alive; a zombie is not."
   def os_alive?(os_pid) do
     case File.read("/proc/#{os_pid}/stat") do

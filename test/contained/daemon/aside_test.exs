@@ -57,7 +57,7 @@ defmodule Contained.Daemon.AsideTest do
     assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
 
     aside = Aside.start(:tag, make_ref(), fn -> 1 end)
-    eventually(fn -> match?({:messages, [_]}, Process.info(self(), :messages)) end)
+    eventually(fn -> queued(self()) == 1 end)
     assert Aside.stop(aside) == :ok
     refute_received _
   end

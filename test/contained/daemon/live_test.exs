@@ -208,12 +208,7 @@ defmodule Contained.Daemon.LiveTest do
   test "a subscriber that is slow makes the program wait" do
     daemon = start("exec yes", on_output: self(), window: 65_536)
     # More than a thousand messages are too many: then credit is held back.
-    busy = fn ->
-      {:message_queue_len, n} = Process.info(self(), :message_queue_len)
-      n > 1_000
-    end
-
-    eventually(busy)
+    eventually(fn -> queued(self()) > 1_000 end)
     stopped_at = settled(daemon)
     flush()
     count = fn -> Daemon.statistics(daemon).output_byte_count end

@@ -57,7 +57,7 @@ defmodule Contained.Daemon.ReadyTest do
     assert_ready(ref)
 
     {ready, ref} = start({:after, 0})
-    eventually(fn -> Process.info(self(), :message_queue_len) == {:message_queue_len, 1} end)
+    eventually(fn -> queued(self()) == 1 end)
     assert Ready.stop(ready) == :ok
     refute_ready(ref)
   end
