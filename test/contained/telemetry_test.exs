@@ -120,6 +120,39 @@ defmodule Contained.TelemetryTest do
       assert {[:daemon, :stop], %{duration: _}, %{name: :db, reason: :oom, status: 137}} = event()
     end
 
+    test "a daemon tells of each run of its program, and when it is ready and paused" do
+      opts = [ready: {:after, 0}, backoff: {1, 1}, max_restarts: 1, success_exit_codes: [3]]
+
+      {:ok, daemon} =
+        Contained.Daemon.start_link("sh", ["-c", "read x; exit 3"], [stdin: :pipe] ++ opts)
+
+      assert {[:daemon, :start], _, %{program: "sh", args: ["-c", _], owner: ^daemon} = first} =
+               event()
+
+      assert {[:daemon, :ready], _, %{owner: ^daemon, name: nil}} = event()
+
+      :ok = Contained.Daemon.pause(daemon)
+      assert {[:daemon, :paused], _, _} = event()
+      :ok = Contained.Daemon.resume(daemon)
+      assert {[:daemon, :resumed], _, _} = event()
+
+      Contained.Daemon.close_stdin(daemon)
+      assert {[:daemon, :stop], %{duration: _}, %{status: 3, reason: :exit} = stop} = event()
+      assert stop.telemetry_span_context == first.telemetry_span_context
+      assert {[:daemon, :restart], _, %{restarts: 1}} = event()
+      assert {[:daemon, :start], _, second} = event()
+      assert second.os_pid != first.os_pid
+      Contained.Daemon.stop(daemon)
+    end
+
+    test "a daemon whose program cannot be started is an exception" do
+      Elixir.Process.flag(:trap_exit, true)
+      directory = tmp_dir()
+      assert {:error, _} = Contained.Daemon.start_link(script(directory, "x", "no script"), [])
+      assert {[:daemon, :start], _, _} = event()
+      assert {[:daemon, :exception], _, %{reason: %Contained.Error{reason: :enoexec}}} = event()
+    end
+
     test "the end of a port program" do
       {:ok, launcher} = start_supervised({Contained.Launcher, name: __MODULE__})
       Contained.run("true", [], launcher: launcher)
