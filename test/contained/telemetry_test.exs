@@ -13,6 +13,7 @@ defmodule Contained.TelemetryTest do
   end
 
   @moduletag :port
+  @moduletag :capture_log
 
   describe "with the library" do
     setup do: FakeTelemetry.install()
