@@ -68,12 +68,12 @@ Status Group::kill() {
   if (is_v1()) return kill_each();
   auto written = write_file_at(dir_.get(), kKill, "1");
   if (written) return written;
-  const int code = written.error().code;
-  // cgroup.procs is in every group: without it this one is gone. A payload that made its group
-  // threaded gets EOPNOTSUPP, a kernel before 5.14 has no file.
-  if (is_gone(code) && ::faccessat(dir_.get(), kProcs, F_OK, 0) != 0) return Done{};
-  if (is_gone(code) || code == EOPNOTSUPP) return kill_each();
-  return Error{code, Stage::kCgroup, name_ + "/" + kKill};
+  // cgroup.procs is in every group: without it this one is gone.
+  const bool gone = is_gone(written.error().code);
+  if (gone && ::faccessat(dir_.get(), kProcs, F_OK, 0) != 0) return Done{};
+  // A payload that made its group threaded gets EOPNOTSUPP, a kernel before 5.14 has no file, and
+  // the hierarchy may have become read-only (EROFS): signals still reach its members.
+  return kill_each();
 }
 
 Status Group::kill_each() {

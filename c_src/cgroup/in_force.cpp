@@ -42,7 +42,8 @@ Limits io_of(std::string_view text) {
     std::string value;
     for (const auto word : split(line, ' ')) {
       if (word.ends_with("=max")) continue;
-      value += (value.empty() ? "" : " ") + std::string(word);
+      if (!value.empty()) value += ' ';
+      value += word;
     }
     if (value.find('=') != std::string::npos) limits.push_back({"io", std::move(value)});
   }

@@ -50,6 +50,10 @@ defmodule Contained.Telemetry do
     * `[:contained, :stop, :stuck]` - a command is being stopped, its `:stop_signal` has had the time it
       was given, and processes of it are still alive: SIGKILL follows. Metadata: `:program`, `:os_pid`,
       `:owner`, `:launcher`
+    * `[:contained, :command, :left_behind]` - a command has ended, and descendants of it were alive when
+      it exited, `:left_behind` by number (they have been killed, unless `linger: :leave` was asked for),
+      or processes of it have outlived SIGKILL, `:unkilled` by number. Metadata: these, `:program`,
+      `:os_pid`, `:owner`, `:launcher`
     * `[:contained, :launcher, :down]` - the port program of a launcher has ended, and its commands with
       it. Metadata: `:launcher`
 

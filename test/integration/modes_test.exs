@@ -5,7 +5,7 @@ defmodule Contained.ModesTest do
 
   import Contained.Proc
 
-  alias Contained.{Cgroup, Error, Launcher, NastyTree}
+  alias Contained.{Cgroup, Error, Launcher, NastyTree, Stuck}
   alias Contained.Process, as: Command
 
   @moduletag :port
@@ -55,6 +55,33 @@ defmodule Contained.ModesTest do
     took = gone_after(marked(marker), fn -> assert :ok = Command.stop(process) end)
     assert marked(marker) == []
     assert took <= within(ms), "took #{took} ms"
+  end
+
+  # Threaded groups, which v1 has not, and domains cannot be side by side (cgroup-v2.rst, "Threads").
+  @own_groups %{
+    "nested" => ~S(mkdir -p "$group/own/deep"),
+    "threaded" =>
+      ~S(mkdir -p "$group/own/deep"; [ ! -e "$group/own/cgroup.type" ] || ) <>
+        ~S(for own in own own/deep; do echo threaded >"$group/$own/cgroup.type"; done)
+  }
+
+  @enter_own """
+  for own in own own/deep; do
+    "$1" $0 >/dev/null &
+    echo $! >"$group/$own/cgroup.procs" || exit
+  done
+  echo made
+  wait
+  """
+
+  defp start_first(ctx) do
+    {"", 0} = Contained.cmd("true", [], launcher: ctx.launcher)
+    launcher_info(ctx.launcher)
+  end
+
+  defp remove_forever(tree) do
+    for path <- Path.wildcard(tree <> "/*/*/"), do: File.rmdir(path)
+    remove_forever(tree)
   end
 
   for kind <- @kinds do
@@ -122,7 +149,7 @@ defmodule Contained.ModesTest do
         process = start(ctx, helper_path("hopper"), ["60000", "500", marker], linger: :leave)
         read_until(process, "ready\n")
         assert :ok = Command.stop(process)
-        eventually(fn -> marked(marker) == [] end, 1_000)
+        eventually(fn -> marked(marker) == [] end, within(1_000))
       end
 
       test "a fork bomb of 400 that ignores SIGTERM", ctx do
@@ -150,17 +177,76 @@ defmodule Contained.ModesTest do
         end
       end
 
+      for {what, make} <- @own_groups do
+        @tag skip: kind == :best_effort && "needs control groups"
+        test "torture 20: #{what} groups that a command makes go with it", ctx do
+          marker = marker()
+          script = "read -r group; " <> unquote(make) <> "\n" <> @enter_own
+          process = start(ctx, "sh", ["-c", script, marker, helper_path("ignore_term")])
+          {:ok, path} = Cgroup.path(process)
+          Command.write(process, path <> "\n")
+          read_until(process, "made\n")
+          assert length(marked(marker)) == 3
+          stopped_within(1_000, process, marker)
+          refute File.exists?(path)
+        end
+      end
+
+      @tag skip: kind == :best_effort && "needs control groups"
+      test "torture 24: groups that somebody else removes are made again", ctx do
+        %{cgroup: tree} = start_first(ctx)
+        # Those that wait for the next command, and then all there is.
+        for removed <- ["/*/*/", "/**/"] do
+          (tree <> removed) |> Path.wildcard() |> Enum.reverse() |> Enum.each(&File.rmdir/1)
+          File.rmdir(tree)
+          assert {"", 0} = Contained.cmd("true", [], launcher: ctx.launcher)
+        end
+      end
+
+      @tag skip: kind == :best_effort && "needs control groups"
+      test "torture 24: or they are missed, with an error", ctx do
+        %{cgroup: tree} = start_first(ctx)
+        remover = spawn_link(fn -> remove_forever(tree) end)
+
+        for _ <- 1..20 do
+          case Contained.run("true", [], launcher: ctx.launcher) do
+            {:ok, result} -> assert result.status == 0
+            {:error, error} -> assert %Error{stage: :cgroup} = error
+          end
+        end
+
+        Process.unlink(remover)
+        Process.exit(remover, :kill)
+        assert {"", 0} = Contained.cmd("true", [], launcher: ctx.launcher)
+      end
+
+      @tag skip: Stuck.needs()
+      test "torture 11, 12: what SIGKILL does not reach is told, and killed when it can be",
+           ctx do
+        marker = marker()
+        stuck = Stuck.start(marker, launcher: ctx.launcher, delay_to_sigkill: 50)
+        begin = now()
+        assert :ok = Command.stop(stuck.process)
+        assert now() - begin >= 5_000
+        assert {:ok, %{reason: :stopped, unkilled: 1}} = Command.await(stuck.process, 1_000)
+        assert [_] = marked(marker)
+        assert {"x\n", 0} = Contained.cmd("echo", ["x"], launcher: ctx.launcher)
+        Stuck.release(stuck)
+        eventually(fn -> marked(marker) == [] end, 20_000)
+        unless unquote(kind) == :best_effort, do: assert_program_idle(launcher_info(ctx.launcher))
+      end
+
       test "D3: the worker is killed", ctx do
         {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
         info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.worker) end) <= 1_000
+        assert gone_after(pids, fn -> kill("KILL", info.os_pids.worker) end) <= within(1_000)
         assert marked(marker) == []
       end
 
       test "D3: the guardian is killed", ctx do
         {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
         info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.guardian) end) <= 1_000
+        assert gone_after(pids, fn -> kill("KILL", info.os_pids.guardian) end) <= within(1_000)
         assert marked(marker) == []
       end
 
@@ -174,7 +260,7 @@ defmodule Contained.ModesTest do
           end)
 
         assert_receive {:tree, {_process, marker, pids}}, 20_000
-        assert gone_after(pids, fn -> Process.exit(owner, :kill) end) <= 1_500
+        assert gone_after(pids, fn -> Process.exit(owner, :kill) end) <= within(1_500)
         assert_receive {:DOWN, ^monitor, _, _, _}
         assert marked(marker) == []
       end

@@ -86,7 +86,7 @@ defmodule Contained.UsersTest do
       {:ok, process} = Contained.start("sh", ["-c", script, marker], opts)
       {:stdout, "ready\n"} = Command.next(process, 10_000)
       assert :ok = Command.stop(process)
-      eventually(fn -> marked(marker) == [] end, 1_000)
+      eventually(fn -> marked(marker) == [] end, within(1_000))
     end
 
     test "a control group is given to the user who shall have it", ctx do

@@ -279,7 +279,8 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp event(sessions, id, entry, {:ended, _, map}) do
-    finish(sessions, id, entry, {:ended, map})
+    {sessions, effects} = finish(sessions, id, entry, {:ended, map})
+    {sessions, effects ++ leftovers(entry, map)}
   end
 
   # A refused start is the session's only event. Of the others a refused signal has somebody
@@ -297,6 +298,15 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp event(sessions, _id, _entry, _event), do: {sessions, []}
+
+  defp leftovers(entry, ended) do
+    counts = Map.merge(%{left_behind: 0, unkilled: 0}, Map.take(ended, [:left_behind, :unkilled]))
+    metadata = Map.take(entry, [:program, :os_pid, :owner])
+
+    if counts == %{left_behind: 0, unkilled: 0},
+      do: [],
+      else: [{:report, [:command, :left_behind], Map.merge(metadata, counts)}]
+  end
 
   defp answered(sessions, {reply, controls}, answer) do
     {%{sessions | controls: controls}, reply(reply, answer)}

@@ -60,6 +60,16 @@ defmodule Contained.Launcher.SessionsTest do
     assert {_, []} = Sessions.event(sessions, {:ended, id, %{}})
   end
 
+  test "an end with orphans is reported", %{sessions: sessions, id: id} do
+    ended = %{reason: :exit, left_behind: 3, unkilled: 1}
+    {_, effects} = Sessions.event(sessions, {:ended, id, ended})
+    assert [{[:command, :left_behind], metadata}] = for({:report, e, m} <- effects, do: {e, m})
+    assert %{left_behind: 3, unkilled: 1, program: _, os_pid: _, owner: _} = metadata
+
+    {_, effects} = Sessions.event(sessions, {:ended, id, %{ended | left_behind: 0, unkilled: 0}})
+    assert [] = for({:report, e, m} <- effects, do: {e, m})
+  end
+
   test "failed is the end too", %{sessions: sessions, id: id, ref: ref} do
     assert {sessions, [{:tell, ^ref, {:failed, :exec, :enoent, "/bin/x"}}, {:demonitor, _}]} =
              Sessions.event(sessions, {:failed, id, :exec, :enoent, "/bin/x"})
