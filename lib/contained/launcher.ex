@@ -349,9 +349,6 @@ defmodule Contained.Launcher do
 
   defp idle?(state), do: state.greets == [] and Sessions.idle?(state.sessions)
 
-  # A port program that is not there yet is told when it is.
-  defp link(%{link: %{port: nil}} = state, {links, _frames}), do: %{state | links: links}
-
   defp link(state, {links, frames}),
     do: Enum.reduce(frames, %{state | links: links}, &transmit(&2, &1))
 
@@ -359,7 +356,7 @@ defmodule Contained.Launcher do
 
   defp open(state) do
     case Link.open(state.link) do
-      {:ok, link} -> %{state | link: link} |> link(Links.all(state.links)) |> opened()
+      {:ok, link} -> opened(%{state | link: link})
       {:error, errno, subject} -> fail_all(state, {:failed, :launcher, errno, subject})
     end
   end
@@ -372,7 +369,9 @@ defmodule Contained.Launcher do
   defp down(state) do
     Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
     Info.closed()
-    state = fail_all(%{state | link: Link.close(state.link)}, :launcher_down)
+    # What the next one is told of the links waits from now on, before anything that names one.
+    state = link(%{state | link: Link.close(state.link)}, Links.all(state.links))
+    state = fail_all(state, :launcher_down)
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end
 

@@ -28,27 +28,34 @@ defmodule Contained.LogSinks do
     process
   end
 
-  @doc "Handles the mailbox until `fun` is true of the value and what was told."
-  def until(sinks, told \\ [], fun) do
-    if fun.(sinks, Enum.reverse(told)),
-      do: {sinks, Enum.reverse(told)},
-      else: wait(sinks, told, fun)
+  @doc """
+  Handles the mailbox until `fun` is true of the value and what was told. Messages about something
+  else stay.
+  """
+  def until(sinks, fun) do
+    {sinks, told, others} = until(sinks, [], [], fun)
+    for message <- Enum.reverse(others), do: send(self(), message)
+    {sinks, Enum.reverse(told)}
   end
 
-  defp wait(sinks, told, fun) do
+  defp until(sinks, told, others, fun) do
+    if fun.(sinks, Enum.reverse(told)),
+      do: {sinks, told, others},
+      else: wait(sinks, told, others, fun)
+  end
+
+  defp wait(sinks, told, others, fun) do
     receive do
-      message -> handle(Sinks.event(sinks, message), sinks, told, fun)
+      message ->
+        case Sinks.event(sinks, message) do
+          {:ok, sinks} -> until(sinks, told, others, fun)
+          {kind, what, sinks} -> until(sinks, [{kind, what} | told], others, fun)
+          :none -> until(sinks, told, [message | others], fun)
+        end
     after
       60_000 -> ExUnit.Assertions.flunk("not told: #{inspect(told)}")
     end
   end
-
-  defp handle({:ok, sinks}, _before, told, fun), do: until(sinks, told, fun)
-
-  defp handle({kind, what, sinks}, _before, told, fun),
-    do: until(sinks, [{kind, what} | told], fun)
-
-  defp handle(:none, sinks, told, fun), do: until(sinks, told, fun)
 
   @doc "Closes; what was told until then, less the ends."
   def close(sinks) do

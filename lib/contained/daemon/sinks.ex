@@ -221,9 +221,12 @@ defmodule Contained.Daemon.Sinks do
   end
 
   defp close_part(sinks, id, deadline, fun) do
-    part = revive(sinks.parts[id])
+    last = fn told, :ok -> tell_last(fun, told) end
+    # Its end may be in the mailbox.
+    {part, :ok} = Part.read_now(sinks.parts[id], :ok, last)
+    part = revive(part)
     close_links(sinks, [part.reads])
-    {part, :ok} = Part.drain(part, deadline, :ok, fn told, :ok -> tell_last(fun, told) end)
+    {part, :ok} = Part.drain(part, deadline, :ok, last)
     put(sinks, id, part)
   end
 

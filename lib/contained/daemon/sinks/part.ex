@@ -173,6 +173,10 @@ defmodule Contained.Daemon.Sinks.Part do
     end
   end
 
+  @doc "Takes what is in the mailbox, by `fun`."
+  @spec read_now(t, acc, (told, acc -> acc)) :: {t, acc} when acc: term
+  def read_now(part, acc, fun), do: read(part, part.process && part.process.ref, now(), acc, fun)
+
   @doc """
   Reads what it still says, by `fun`, until it has ended; at `deadline` it is killed.
   """
@@ -184,7 +188,7 @@ defmodule Contained.Daemon.Sinks.Part do
     {part, acc} = read(part, part.process.ref, deadline, acc, fun)
     if part.process, do: Session.stop(part.process, [])
     # Its end is in the mailbox by now, behind the rest.
-    read(part, part.process && part.process.ref, now(), acc, fun)
+    read_now(part, acc, fun)
   end
 
   defp read(%{process: nil} = part, _ref, _deadline, acc, _fun), do: {part, acc}
