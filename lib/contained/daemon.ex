@@ -70,7 +70,7 @@ defmodule Contained.Daemon do
              ## Sinks
 
              `:log_to` has the output written by helper processes, which costs the VM nothing and goes on while it is
-             busy; see the guide "Daemons".
+             busy; see the guide "Logs of daemons".
 
              ## Options
 

@@ -13,14 +13,24 @@ defmodule Contained.TelemetryTest do
   end
 
   @moduletag :port
+  @moduletag :capture_log
 
   describe "with the library" do
     setup do: FakeTelemetry.install()
 
-    # The next event: {name, measurements, metadata}.
+    # The next event of a command or daemon: {name, measurements, metadata}. Launchers of tests
+    # before may still go down.
     defp event do
-      assert_receive {:telemetry, [:contained | name], measurements, metadata}, 10_000
-      {name, measurements, metadata}
+      assert_receive {:telemetry, [:contained, what, how], measurements, metadata}
+                     when what in [:cmd, :daemon],
+                     10_000
+
+      {[what, how], measurements, metadata}
+    end
+
+    defp refute_event do
+      refute_received {:telemetry, [:contained, :cmd, _], _, _}
+      refute_received {:telemetry, [:contained, :daemon, _], _, _}
     end
 
     defp assert_start(function) do
@@ -49,7 +59,7 @@ defmodule Contained.TelemetryTest do
                assert_stop(start)
 
       assert is_integer(pid)
-      refute_received _
+      refute_event()
     end
 
     test "so do those of shell and run" do
@@ -78,24 +88,24 @@ defmodule Contained.TelemetryTest do
 
     test "a stream, to its end and not" do
       stream = Contained.stream("seq", ["3"])
-      refute_received _
+      refute_event()
       Stream.run(stream)
       assert %{reason: :exit, status: 0} = assert_stop(assert_start(:stream))
 
       assert Contained.stream("yes", []) |> Enum.take(1) |> length() == 1
       assert %{reason: :stopped} = assert_stop(assert_start(:stream))
-      refute_received _
+      refute_event()
     end
 
     test "a process, when its owner is told of the end" do
       {:ok, process} = Contained.start("cat", [])
       start = assert_start(:start)
       Process.close_stdin(process)
-      refute_received {:telemetry, _, _, _}
+      refute_event()
       {:ok, _} = Process.await(process)
       assert %{reason: :exit, status: 0} = assert_stop(start)
       {:error, %{reason: :closed}} = Process.await(process)
-      refute_received _
+      refute_event()
     end
 
     test "a process that cannot be started" do
@@ -118,6 +128,39 @@ defmodule Contained.TelemetryTest do
 
       Telemetry.ended(span, {:ok, %Contained.Result{reason: :oom, status: 137}})
       assert {[:daemon, :stop], %{duration: _}, %{name: :db, reason: :oom, status: 137}} = event()
+    end
+
+    test "a daemon tells of each run of its program, and when it is ready and paused" do
+      opts = [ready: {:after, 0}, backoff: {1, 1}, max_restarts: 1, success_exit_codes: [3]]
+
+      {:ok, daemon} =
+        Contained.Daemon.start_link("sh", ["-c", "read x; exit 3"], [stdin: :pipe] ++ opts)
+
+      assert {[:daemon, :start], _, %{program: "sh", args: ["-c", _], owner: ^daemon} = first} =
+               event()
+
+      assert {[:daemon, :ready], _, %{owner: ^daemon, name: nil}} = event()
+
+      :ok = Contained.Daemon.pause(daemon)
+      assert {[:daemon, :paused], _, _} = event()
+      :ok = Contained.Daemon.resume(daemon)
+      assert {[:daemon, :resumed], _, _} = event()
+
+      Contained.Daemon.close_stdin(daemon)
+      assert {[:daemon, :stop], %{duration: _}, %{status: 3, reason: :exit} = stop} = event()
+      assert stop.telemetry_span_context == first.telemetry_span_context
+      assert {[:daemon, :restart], _, %{restarts: 1}} = event()
+      assert {[:daemon, :start], _, second} = event()
+      assert second.os_pid != first.os_pid
+      Contained.Daemon.stop(daemon)
+    end
+
+    test "a daemon whose program cannot be started is an exception" do
+      Elixir.Process.flag(:trap_exit, true)
+      directory = tmp_dir()
+      assert {:error, _} = Contained.Daemon.start_link(script(directory, "x", "no script"), [])
+      assert {[:daemon, :start], _, _} = event()
+      assert {[:daemon, :exception], _, %{reason: %Contained.Error{reason: :enoexec}}} = event()
     end
 
     test "the end of a port program" do

@@ -56,6 +56,15 @@ defmodule Contained.TopTest do
     assert %{name: :top_test_owner} = "sleep" |> start(["60"]) |> row()
   end
 
+  test "a daemon is one, under its name" do
+    opts = [command: "sleep", args: ["60"], name: __MODULE__.Daemon]
+    daemon = start_supervised!({Contained.Daemon, opts})
+    os_pid = Contained.Daemon.os_pid(daemon)
+
+    assert %{kind: :daemon, name: __MODULE__.Daemon} =
+             Enum.find(Top.rows(), &(&1.os_pid == os_pid))
+  end
+
   # What a row needs to become a line.
   @row %{
     os_pid: 4711,

@@ -111,6 +111,16 @@ defmodule Contained.DaemonDeathTest do
         do: %{pid: pid, commands: 1}
   end
 
+  test "a launcher that was given as a process and is gone is the daemon's end" do
+    dir = tmp_dir()
+    launcher = launcher()
+    daemon = start(dir, launcher: launcher)
+    eventually(fn -> length(runs(dir)) == 1 end)
+    Process.exit(launcher, :kill)
+    assert_receive {:EXIT, ^daemon, :launcher_down}, 20_000
+    eventually(fn -> alive(dir) == [] end)
+  end
+
   test "on_launcher_down: :exit leaves it to the supervisor" do
     dir = tmp_dir()
     launcher = launcher()

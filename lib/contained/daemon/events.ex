@@ -18,6 +18,7 @@ defmodule Contained.Daemon.Events do
           | :paused
           | :resumed
           | {:limit_hit, atom}
+          | {:sink, map}
           | :oom
           | {:exited, Contained.Result.t()}
           | {:stopped, term}

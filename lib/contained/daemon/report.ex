@@ -48,6 +48,13 @@ defmodule Contained.Daemon.Report do
     state
   end
 
+  @doc "The daemon itself fails, its program is about to be stopped."
+  @spec crashed(state, term) :: state
+  def crashed(state, {reason, stack}) do
+    Telemetry.failed(state.span, :error, reason, stack)
+    %{state | span: nil}
+  end
+
   @doc "It will be started again."
   @spec restart(state, term) :: state
   def restart(state, reason) do

@@ -134,8 +134,8 @@ defmodule Contained.Daemon.Run do
 
   ## The end of a run
 
-  # The delay after five attempts in a row.
-  @hopeless 800
+  # The delay after three attempts in a row.
+  @hopeless 200
 
   @doc "The program could not be started."
   @spec failed(state, Error.t()) :: next
@@ -205,8 +205,14 @@ defmodule Contained.Daemon.Run do
     fail(state, %{error | result: Tap.complete(state.tap, result)})
   end
 
-  defp next(state, nil, result, uptime),
-    do: follow(state, Policy.ended(state.policy, result, uptime), result.reason)
+  defp next(state, nil, result, uptime) do
+    if result.reason == :launcher_down and gone?(state.config.command.launcher),
+      do: {:stop, :launcher_down, state},
+      else: follow(state, Policy.ended(state.policy, result, uptime), result.reason)
+  end
+
+  # A name may be somebody's again, a process will not.
+  defp gone?(launcher), do: is_pid(launcher) and not Process.alive?(launcher)
 
   defp follow(state, {:stop, reason}, _why), do: {:stop, reason, state}
 

@@ -211,6 +211,7 @@ defmodule Contained.Daemon.Server do
   @impl true
   def terminate(reason, state) do
     Starter.unregister(state.name)
+    state = if orderly?(reason), do: state, else: Report.crashed(state, reason)
     state = state |> Run.stop() |> Run.close_sinks()
     Report.stopped(state, reason)
     Events.close(state.tap.events, if(orderly?(reason), do: :done, else: :halt))

@@ -7,7 +7,6 @@ defmodule Contained.Environment.Files do
 
   @max_size 1024 * 1024
   @blanks [?\s, ?\t, ?\r]
-  @name ~r/\A[A-Za-z_][A-Za-z0-9_]*\z/
 
   @type changes :: [Contained.Environment.change()]
 
@@ -49,7 +48,7 @@ defmodule Contained.Environment.Files do
   defp line(line) do
     with [name, value] <- String.split(line, "=", parts: 2),
          name = trim(name),
-         true <- name =~ @name and :binary.match(value, "\0") == :nomatch do
+         true <- name =~ ~r/\A[A-Za-z_][A-Za-z0-9_]*\z/ and :binary.match(value, "\0") == :nomatch do
       {:ok, {name, unquoted(trim(value))}}
     else
       _wrong -> :error

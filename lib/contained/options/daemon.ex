@@ -124,6 +124,7 @@ defmodule Contained.Options.Daemon do
   def check(:wait, value), do: ok_if(value in 1..@max_wait//1, value)
   def check(:signal, value), do: Contained.Signals.number(value)
   def check(:codes, value), do: ok_if(is_list(value) and Enum.all?(value, &code?/1), value)
+  def check(:name, nil), do: {:ok, :unset}
   def check(:name, value), do: ok_if(name?(value), value)
   def check(:shutdown, value), do: ok_if(shutdown?(value), value)
   def check(:backoff, {min, max}), do: check(:backoff, min: min, max: max)

@@ -33,18 +33,9 @@ defmodule Contained.Environment.FilesTest do
 
       assert Files.file(file(dir, text <> "LAST=no newline")) ==
                {:ok,
-                [
-                  {"PLAIN", "value"},
-                  {"TRIMMED", "with blanks inside"},
-                  {"EMPTY", ""},
-                  {"EQUALS", "a=b"},
-                  {"DOUBLE", "  kept  "},
-                  {"SINGLE", "#no comment"},
-                  {"HALF", "\"open"},
-                  {"QUOTE", "\""},
-                  {"CRLF", "x"},
-                  {"LAST", "no newline"}
-                ]}
+                [{"PLAIN", "value"}, {"TRIMMED", "with blanks inside"}, {"EMPTY", ""}] ++
+                  [{"EQUALS", "a=b"}, {"DOUBLE", "  kept  "}, {"SINGLE", "#no comment"}] ++
+                  [{"HALF", "\"open"}, {"QUOTE", "\""}, {"CRLF", "x"}, {"LAST", "no newline"}]}
     end
 
     test "D15: a bad line is an error with its number", %{dir: dir} do
