@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <unordered_set>
 #include <utility>
 
@@ -134,14 +135,24 @@ Status GroupEnclosure::signal_all(int number, Status sent) {
 
 // ---- Is it empty?
 
+// Whether it is taken, or empty and nobody can remove it. For want of descriptors or memory it
+// cannot even be looked at now: then it is believed to be populated.
+bool GroupEnclosure::give_back() {
+  const auto taken = context_.ground.give_back(cell_);
+  if (taken) return *taken;
+  const int code = taken.error().code;
+  if (code == EMFILE || code == ENFILE || code == ENOMEM) return false;
+  const auto populated = cell_.populated();
+  return !populated || !*populated;
+}
+
 // Giving the group back is the check: it is taken when it is empty. What it has counted is read
 // before.
 void GroupEnclosure::check() {
   if (!cell_.valid()) return tell({});
   if (auto usage = cell_.usage()) usage_ = *usage;
   not_applied_ = cell_.not_applied();
-  const auto taken = context_.ground.give_back(cell_);
-  if (taken && !*taken) return tell({true, cell_.processes().size()});
+  if (!give_back()) return tell({true, cell_.processes().size()});
   cell_ = {};
   events_.reset();
   watching_ = false;
@@ -210,8 +221,7 @@ bool GroupEnclosure::tend(bool kill) {
   events_.reset();
   if (!cell_.valid()) return true;
   if (kill) (void)cell_.kill();
-  const auto taken = context_.ground.give_back(cell_);
-  return !taken || *taken;
+  return give_back();
 }
 
 }  // namespace contained::engine

@@ -42,6 +42,7 @@ class GroupEnclosure final : public Enclosure, public std::enable_shared_from_th
   void on_exit(const process::Reaped& reaped);
   Status signal_all(int number, Status sent);
   void await_change();
+  bool give_back();
   void look();
   void look_again_after(std::chrono::milliseconds pause);
   void tell(Look look);

@@ -49,12 +49,54 @@ defmodule Contained.ModesTest do
     end
   end
 
+  # A run that takes longer than `ms` is repeated, for the machine may be busy.
+  defp promptly(what, ms, run) do
+    within(what, [median: within(ms), max: within(ms)], 1, run)
+  end
+
   # Milliseconds from the stop to the death of the last one.
-  defp stopped_within(ms, process, marker) do
-    assert marked(marker) != []
-    took = gone_after(marked(marker), fn -> assert :ok = Command.stop(process) end)
+  defp stop(process, marker) do
+    pids = marked(marker)
+    assert pids != []
+    ms = gone_after(pids, fn -> assert :ok = Command.stop(process) end)
     assert marked(marker) == []
-    assert took <= within(ms), "took #{took} ms"
+    ms
+  end
+
+  defp tree_after(ctx, event) do
+    {process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
+    ms = gone_after(pids, fn -> event.(process) end)
+    assert marked(marker) == []
+    ms
+  end
+
+  defp stop_tree(process) do
+    assert :ok = Command.stop(process)
+    assert {:ok, %{reason: :stopped}} = Command.await(process, 1_000)
+  end
+
+  defp kill_one(ctx, which), do: kill("KILL", launcher_info(ctx.launcher).os_pids[which])
+
+  defp orphaned(ctx) do
+    test = self()
+    {owner, monitor} = spawn_monitor(fn -> own_tree(test, ctx.launcher) end)
+    assert_receive {:tree, {_process, marker, pids}}, 20_000
+    ms = gone_after(pids, fn -> Process.exit(owner, :kill) end)
+    assert_receive {:DOWN, ^monitor, _, _, _}
+    assert marked(marker) == []
+    ms
+  end
+
+  defp own_tree(test, launcher) do
+    send(test, {:tree, NastyTree.start(launcher: launcher)})
+    Process.sleep(:infinity)
+  end
+
+  defp bomb(ctx) do
+    marker = marker()
+    process = start(ctx, helper_path("fork_bomb"), ["400", "ignore_term", marker])
+    read_until(process, "ready\n")
+    stop(process, marker)
   end
 
   # Threaded groups, which v1 has not, and domains cannot be side by side (cgroup-v2.rst, "Threads").
@@ -73,6 +115,19 @@ defmodule Contained.ModesTest do
   echo made
   wait
   """
+
+  defp own_groups(ctx, make) do
+    marker = marker()
+    args = ["-c", "read -r group; " <> make <> "\n" <> @enter_own, marker]
+    process = start(ctx, "sh", args ++ [helper_path("ignore_term")])
+    {:ok, path} = Cgroup.path(process)
+    Command.write(process, path <> "\n")
+    read_until(process, "made\n")
+    assert length(marked(marker)) == 3
+    ms = stop(process, marker)
+    refute File.exists?(path)
+    ms
+  end
 
   defp start_first(ctx) do
     {"", 0} = Contained.cmd("true", [], launcher: ctx.launcher)
@@ -121,9 +176,7 @@ defmodule Contained.ModesTest do
       end
 
       test "torture 1, 5, 6, 8, 9, 27: a nasty tree is gone within a second", ctx do
-        {process, marker, _pids} = NastyTree.start(launcher: ctx.launcher)
-        stopped_within(1_000, process, marker)
-        assert {:ok, %{reason: :stopped}} = Command.await(process, 1_000)
+        promptly("stop of a nasty tree", 1_000, fn -> tree_after(ctx, &stop_tree/1) end)
       end
 
       test "D4, M3: a timeout leaves nobody", ctx do
@@ -153,10 +206,7 @@ defmodule Contained.ModesTest do
       end
 
       test "a fork bomb of 400 that ignores SIGTERM", ctx do
-        marker = marker()
-        process = start(ctx, helper_path("fork_bomb"), ["400", "ignore_term", marker])
-        read_until(process, "ready\n")
-        stopped_within(1_000, process, marker)
+        promptly("stop of 400", 1_000, fn -> bomb(ctx) end)
       end
 
       test "torture 16: a leader whose main thread has ended is alive", ctx do
@@ -180,15 +230,8 @@ defmodule Contained.ModesTest do
       for {what, make} <- @own_groups do
         @tag skip: kind == :best_effort && "needs control groups"
         test "torture 20: #{what} groups that a command makes go with it", ctx do
-          marker = marker()
-          script = "read -r group; " <> unquote(make) <> "\n" <> @enter_own
-          process = start(ctx, "sh", ["-c", script, marker, helper_path("ignore_term")])
-          {:ok, path} = Cgroup.path(process)
-          Command.write(process, path <> "\n")
-          read_until(process, "made\n")
-          assert length(marked(marker)) == 3
-          stopped_within(1_000, process, marker)
-          refute File.exists?(path)
+          make = unquote(make)
+          promptly("stop of groups", 1_000, fn -> own_groups(ctx, make) end)
         end
       end
 
@@ -236,33 +279,15 @@ defmodule Contained.ModesTest do
         unless unquote(kind) == :best_effort, do: assert_program_idle(launcher_info(ctx.launcher))
       end
 
-      test "D3: the worker is killed", ctx do
-        {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
-        info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.worker) end) <= within(1_000)
-        assert marked(marker) == []
-      end
-
-      test "D3: the guardian is killed", ctx do
-        {_process, marker, pids} = NastyTree.start(launcher: ctx.launcher)
-        info = launcher_info(ctx.launcher)
-        assert gone_after(pids, fn -> kill("KILL", info.os_pids.guardian) end) <= within(1_000)
-        assert marked(marker) == []
+      for which <- [:worker, :guardian] do
+        test "D3: the #{which} is killed", ctx do
+          event = fn _process -> kill_one(ctx, unquote(which)) end
+          promptly("#{unquote(which)} killed", 1_000, fn -> tree_after(ctx, event) end)
+        end
       end
 
       test "the owner is killed", ctx do
-        test = self()
-
-        {owner, monitor} =
-          spawn_monitor(fn ->
-            send(test, {:tree, NastyTree.start(launcher: ctx.launcher)})
-            Process.sleep(:infinity)
-          end)
-
-        assert_receive {:tree, {_process, marker, pids}}, 20_000
-        assert gone_after(pids, fn -> Process.exit(owner, :kill) end) <= within(1_500)
-        assert_receive {:DOWN, ^monitor, _, _, _}
-        assert marked(marker) == []
+        promptly("owner killed", 1_500, fn -> orphaned(ctx) end)
       end
 
       test "50 at once start, and end with their launcher", ctx do
@@ -273,8 +298,8 @@ defmodule Contained.ModesTest do
         assert Enum.all?(pids, &os_alive?/1)
         info = launcher_info(ctx.launcher)
         stop_supervised!(Launcher)
-        refute Enum.any?(pids, &os_alive?/1)
-        unless info.cgroup == "", do: refute(File.exists?(info.cgroup))
+        eventually(fn -> not Enum.any?(pids, &os_alive?/1) end)
+        unless info.cgroup == "", do: eventually(fn -> not File.exists?(info.cgroup) end)
       end
     end
   end

@@ -22,33 +22,36 @@ defmodule Contained.ScarcityTest do
 
   defp limit(worker, soft), do: {"", 0} = System.cmd("prlimit", prlimit(worker, "=#{soft}:"))
 
-  # The descriptors up to the highest one; what is free below is for the command to use up.
-  defp taken(worker) do
-    fds = for name <- File.ls!("/proc/#{worker}/fd"), do: String.to_integer(name)
-    Enum.max(fds) + 1
+  # The first descriptor that the worker would get.
+  defp free(worker) do
+    taken = for name <- File.ls!("/proc/#{worker}/fd"), do: String.to_integer(name)
+    Enum.find(Stream.iterate(0, &(&1 + 1)), &(&1 not in taken))
+  end
+
+  defp with_limit(ctx, soft) do
+    limit(ctx.worker, soft)
+    result = Contained.run("echo", ["x"], launcher: ctx.launcher)
+    limit(ctx.worker, ctx.usual)
+    assert {"y\n", 0} = Contained.cmd("echo", ["y"], launcher: ctx.launcher)
+    result
+  end
+
+  defp assert_answers(process) do
+    Command.write(process, "alive")
+    assert {:stdout, "alive"} = Command.next(process, 5_000)
+    assert :ok = Command.stop(process)
   end
 
   test "torture 47: a command without descriptors fails alone, and leaves none behind", ctx do
     before = open_files(ctx.worker)
-    neighbour = elem(Contained.start("cat", [], launcher: ctx.launcher), 1)
-    taken = taken(ctx.worker)
+    {:ok, neighbour} = Contained.start("cat", [], launcher: ctx.launcher)
+    free = free(ctx.worker)
+    results = for more <- 0..30, do: with_limit(ctx, free + more)
 
-    results =
-      for more <- 0..16 do
-        limit(ctx.worker, taken + more)
-        result = Contained.run("echo", ["x"], launcher: ctx.launcher)
-        limit(ctx.worker, ctx.usual)
-        assert {"y\n", 0} = Contained.cmd("echo", ["y"], launcher: ctx.launcher)
-        result
-      end
-
-    for {:error, error} <- results, do: assert(%Error{reason: :emfile} = error)
     assert match?({:error, _}, hd(results))
+    for {:error, error} <- results, do: assert(%Error{reason: :emfile} = error)
     assert {:ok, %{stdout: "x\n"}} = List.last(results)
-
-    Command.write(neighbour, "alive")
-    assert {:stdout, "alive"} = Command.next(neighbour, 5_000)
-    assert :ok = Command.stop(neighbour)
+    assert_answers(neighbour)
     # The group of a second command at once is kept for the next.
     eventually(fn -> open_files(ctx.worker) <= before + 1 end)
     assert launcher_info(ctx.launcher).os_pids.worker == ctx.worker
@@ -56,7 +59,7 @@ defmodule Contained.ScarcityTest do
 
   test "torture 47: what is stopped meanwhile is gone when there are some again", ctx do
     {process, marker, _pids} = NastyTree.start(launcher: ctx.launcher)
-    limit(ctx.worker, open_files(ctx.worker))
+    limit(ctx.worker, free(ctx.worker))
     assert :ok = Command.stop(process)
     refute os_alive?(Command.os_pid(process))
     limit(ctx.worker, ctx.usual)
