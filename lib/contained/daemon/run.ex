@@ -5,7 +5,19 @@ defmodule Contained.Daemon.Run do
   #
   # Every function takes the daemon's state and returns it, or `{:stop, reason, state}`.
 
-  alias Contained.Daemon.{Generation, Pause, Pidfile, Policy, Ready, Report, Starter, State, Tap}
+  alias Contained.Daemon.{
+    Credit,
+    Generation,
+    Pause,
+    Pidfile,
+    Policy,
+    Ready,
+    Report,
+    Starter,
+    State,
+    Tap
+  }
+
   alias Contained.Daemon.{Sinks, WaitFor}
   alias Contained.{Error, Result, Session}
 
@@ -164,9 +176,9 @@ defmodule Contained.Daemon.Run do
 
   defp finish(state, result) do
     state = %{stop_looking(state) | session: nil, phase: :ended, since: nil, last: result}
-    state = %{Pause.forget(state) | tap: flush(state), untaken: %{}}
+    state = Credit.forget(%{Pause.forget(state) | tap: flush(state)})
     remove_pidfile(state)
-    Report.exited(State.cancel_timer(state, :credit), result)
+    Report.exited(state, result)
   end
 
   # What a sink hands on comes later than the program's end.
@@ -235,7 +247,7 @@ defmodule Contained.Daemon.Run do
   @doc "Stops what there is, and waits for the end of the program; what it still writes is not lost."
   @spec stop(state) :: state
   def stop(state) do
-    state = %{stop_asides(stop_looking(state)) | ending?: true}
+    state = Credit.give(%{stop_asides(stop_looking(state)) | ending?: true})
 
     if state.session do
       Session.begin_stop(state.session, state.ladder)
@@ -285,11 +297,13 @@ defmodule Contained.Daemon.Run do
   defp drain_sinks(%{sinks: sinks} = state, message) do
     case Sinks.event(sinks, message) do
       :none -> state
-      {:output, data, sinks} -> put(%{state | sinks: sinks}, :stdout, data)
+      {:output, data, sinks} -> put(%{state | sinks: taken(sinks, data)}, :stdout, data)
       {:report, report, sinks} -> Report.sink(%{state | sinks: sinks}, report)
       {:ok, sinks} -> %{state | sinks: sinks}
     end
   end
+
+  defp taken(sinks, data), do: Sinks.taken(sinks, byte_size(data))
 
   @doc "Has the sinks write what there is, and end."
   @spec close_sinks(state) :: state

@@ -4,12 +4,21 @@ defmodule Contained.Daemon.Server do
 
   use GenServer
 
-  alias Contained.Daemon.{Config, Events, Generation, Live, Pause, Ready, Report, Run, Sinks}
+  alias Contained.Daemon.{
+    Config,
+    Credit,
+    Events,
+    Generation,
+    Live,
+    Pause,
+    Ready,
+    Report,
+    Run,
+    Sinks
+  }
+
   alias Contained.Daemon.{Starter, State, Tap, WaitFor}
   alias Contained.Session
-
-  # How soon those who could not keep up with the output are looked at again.
-  @retry 10
 
   @doc "Opens what lasts as long as the daemon does."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
@@ -29,7 +38,7 @@ defmodule Contained.Daemon.Server do
   defp sink_options(%{command: command, options: options, capture?: capture?}) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])
     cd = options[:cd] || File.cwd!()
-    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?}
+    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?, credit: :manual}
   end
 
   @spec enter(State.t()) :: no_return
@@ -83,29 +92,7 @@ defmodule Contained.Daemon.Server do
 
   defp output(state, stream, data) do
     state = %{state | tap: Tap.put(state.tap, stream, data)}
-    state |> grant(stream, byte_size(data)) |> look(stream, data)
-  end
-
-  # Who is told by messages cannot say that it is too much: then the program has to wait.
-  defp grant(%{untaken: none} = state, stream, size) when none == %{} do
-    if Events.busy?(state.tap.events) do
-      State.start_timer(%{state | untaken: %{stream => size}}, :credit, @retry)
-    else
-      Session.taken(state.session, stream, size)
-      state
-    end
-  end
-
-  defp grant(state, stream, size),
-    do: %{state | untaken: Map.update(state.untaken, stream, size, &(&1 + size))}
-
-  defp grant_again(state) do
-    if Events.busy?(state.tap.events) do
-      State.start_timer(state, :credit, @retry)
-    else
-      for {stream, size} <- state.untaken, do: Session.taken(state.session, stream, size)
-      %{state | untaken: %{}}
-    end
+    state |> Credit.grant(stream, byte_size(data)) |> look(stream, data)
   end
 
   defp look(%{ready: {ref, ready}} = state, stream, data) do
@@ -129,7 +116,8 @@ defmodule Contained.Daemon.Server do
   end
 
   defp teed(state, data) do
-    look(%{state | tap: Tap.put(state.tap, :stdout, data)}, :stdout, data)
+    state = %{state | tap: Tap.put(state.tap, :stdout, data)}
+    state |> Credit.grant(:sinks, byte_size(data)) |> look(:stdout, data)
   end
 
   defp timer(state, message) do
@@ -138,7 +126,7 @@ defmodule Contained.Daemon.Server do
       {:ready, state} -> Run.not_ready(state, :timeout)
       {:restart, state} -> Run.prepare(state)
       {:pressure, state} -> Pause.look(state)
-      {:credit, state} -> grant_again(state)
+      {:credit, state} -> Credit.look_again(state)
       {nil, state} -> state
     end
   end

@@ -205,15 +205,19 @@ defmodule Contained.Daemon.LiveTest do
     Daemon.stop(daemon)
   end
 
-  test "a subscriber that is slow makes the program wait" do
-    daemon = start("exec yes", on_output: self(), window: 65_536)
-    # More than a thousand messages are too many: then credit is held back.
-    eventually(fn -> queued(self()) > 1_000 end)
-    stopped_at = settled(daemon)
-    flush()
-    count = fn -> Daemon.statistics(daemon).output_byte_count end
-    eventually(fn -> flush() && count.() > stopped_at end)
-    Daemon.stop(daemon)
+  # With sinks the output comes through them.
+  for {how, sinks?} <- [{"", false}, {", and so does one with a log file", true}] do
+    test "a subscriber that is slow makes the program wait#{how}" do
+      opts = if unquote(sinks?), do: [log_to: {:file, Path.join(tmp_dir(), "log")}], else: []
+      daemon = start("while :; do echo x; done", [on_output: self(), window: 65_536] ++ opts)
+      # More than a thousand messages are too many: then credit is held back.
+      eventually(fn -> queued(self()) > 1_000 end)
+      stopped_at = settled(daemon)
+      flush()
+      count = fn -> Daemon.statistics(daemon).output_byte_count end
+      eventually(fn -> flush() && count.() > stopped_at end)
+      Daemon.stop(daemon)
+    end
   end
 
   # What has been counted when nothing more comes.
