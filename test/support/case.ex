@@ -98,7 +98,12 @@ defmodule Contained.Case do
 
   @doc "A directory for one test, removed afterwards."
   def tmp_dir do
-    path = Path.join(System.tmp_dir!(), "contained-test-#{System.unique_integer([:positive])}")
+    path =
+      Path.join(
+        System.tmp_dir!(),
+        "contained-test-#{System.pid()}-#{System.unique_integer([:positive])}"
+      )
+
     File.mkdir_p!(path)
     ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(path) end)
     path

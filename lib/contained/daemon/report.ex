@@ -4,14 +4,14 @@ defmodule Contained.Daemon.Report do
 
   require Logger
 
-  alias Contained.Daemon.Events
-  alias Contained.{Result, Telemetry}
+  alias Contained.Daemon.{Events, StatusFile}
+  alias Contained.{Error, Result, Telemetry}
 
   @type state :: Contained.Daemon.State.t()
 
   @spec started(state) :: state
   def started(state) do
-    publish(state, {:started, state.os_pid})
+    state = publish(state, {:started, state.os_pid})
     %{state | span: Telemetry.daemon(metadata(state))}
   end
 
@@ -27,9 +27,9 @@ defmodule Contained.Daemon.Report do
   @doc "The program has ended."
   @spec exited(state, Result.t()) :: state
   def exited(state, result) do
-    if oom?(result), do: state |> publish(:oom) |> point(:oom)
-    for limit <- hit(result), do: publish(state, {:limit_hit, limit})
-    publish(state, {:exited, result})
+    state = if oom?(result), do: state |> publish(:oom) |> point(:oom), else: state
+    state = Enum.reduce(hit(result), state, &publish(&2, {:limit_hit, &1}))
+    state = publish(state, {:exited, result})
     Telemetry.ended(state.span, {:ok, result})
     %{state | span: nil}
   end
@@ -92,7 +92,23 @@ defmodule Contained.Daemon.Report do
 
   defp publish(state, event) do
     Events.publish(state.tap.events, event)
-    state
+    if path = state.config.options[:status_file], do: note(state, path, event), else: state
+  end
+
+  # A full disk ends no daemon; it is told once.
+  defp note(state, path, event) do
+    case StatusFile.write(path, event, state.os_pid, program(state)) do
+      :ok -> %{state | status_file: :ok}
+      {:error, reason} -> unwritable(state, path, reason)
+    end
+  end
+
+  defp unwritable(%{status_file: reason} = state, _path, reason), do: state
+
+  defp unwritable(state, path, reason) do
+    error = %Error{stage: :status_file, reason: reason, subject: path}
+    Logger.warning("#{program(state)}: #{Exception.message(error)}", domain: [:contained])
+    %{state | status_file: reason}
   end
 
   defp point(state, event) do

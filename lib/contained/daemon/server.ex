@@ -17,12 +17,23 @@ defmodule Contained.Daemon.Server do
     Sinks
   }
 
-  alias Contained.Daemon.{Starter, State, Tap, WaitFor}
-  alias Contained.Session
+  alias Contained.Daemon.{Starter, State, StatusFile, Tap, WaitFor}
+  alias Contained.{Error, Session}
 
   @doc "Opens what lasts as long as the daemon does."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
-  def open(%{config: %{options: %{log_to: specs}} = config} = state) do
+  def open(%{config: %{options: options}} = state) do
+    with :ok <- open_status_file(options), do: open_sinks(state)
+  end
+
+  defp open_status_file(%{status_file: path}) do
+    with {:error, reason} <- StatusFile.check(path),
+         do: {:error, %Error{stage: :status_file, reason: reason, subject: path}}
+  end
+
+  defp open_status_file(_options), do: :ok
+
+  defp open_sinks(%{config: %{options: %{log_to: specs}} = config} = state) do
     case Sinks.open(specs, sink_options(config)) do
       {:ok, sinks, streams} ->
         {:ok, %{state | sinks: sinks, config: Config.put_streams(config, streams)}}
@@ -33,7 +44,7 @@ defmodule Contained.Daemon.Server do
     end
   end
 
-  def open(state), do: {:ok, state}
+  defp open_sinks(state), do: {:ok, state}
 
   defp sink_options(%{command: command, options: options, capture?: capture?}) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])

@@ -10,7 +10,7 @@ defmodule Contained.Daemon.State do
   defstruct [:config, :tap, :policy, :born, :name, :session, :span, :os_pid, :since] ++
               [:intent, :error, :ready, :wait, :generation, :pausing, :paused, :sinks] ++
               [phase: :new, starting?: true, ready?: false, lost?: false, ending?: false] ++
-              [ladder: :default] ++
+              [ladder: :default, status_file: :ok] ++
               [restarts: 0, awaiting: [], timers: %{}, untaken: %{}, last: nil]
 
   @type phase :: :new | :waiting | :preparing | :starting | :running | :backing_off | :ended

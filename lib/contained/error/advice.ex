@@ -53,6 +53,9 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :pidfile, reason: reason}) when reason in [:eloop, :eperm],
     do: "It may only replace a file of the same owner that holds nothing but a number"
 
+  def on(%{stage: :status_file, reason: reason}) when reason in [:eloop, :enotsup, :eisdir],
+    do: "It has to be a regular file; for others there is Contained.Daemon.subscribe/1"
+
   def on(%{stage: :ready, result: %{stdout: out, stderr: err}}) when out not in [nil, ""],
     do: wrote(out <> (err || ""))
 

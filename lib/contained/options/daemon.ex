@@ -8,7 +8,7 @@ defmodule Contained.Options.Daemon do
 
   @spec rows() :: [tuple]
   def rows do
-    rows = logging() ++ output() ++ readiness() ++ policies() ++ pausing() ++ child()
+    rows = logging() ++ output() ++ readiness() ++ policies() ++ files() ++ pausing() ++ child()
     for {name, type, default, doc} <- rows, do: {name, type, default, doc, [:daemon]}
   end
 
@@ -79,10 +79,19 @@ defmodule Contained.Options.Daemon do
       {:on_launcher_down, {:one_of, [:relaunch, :exit]}, ":relaunch",
        "what follows the end of the launcher's port program, and with it of the program: it is started\n" <>
          "again, or the daemon ends with the reason `:launcher_down`"},
-      {:reload_signal, {:daemon, :signal}, ":hup", "the signal of `reload/1`"},
+      {:reload_signal, {:daemon, :signal}, ":hup", "the signal of `reload/1`"}
+    ]
+  end
+
+  defp files do
+    [
       {:pidfile, :string, nil,
        "a file that holds the process id of the program while it runs. It is written in one step,\n" <>
-         "and a link, a file of another owner, or one that names a living process is refused"}
+         "and a link, a file of another owner, or one that names a living process is refused"},
+      {:status_file, :string, nil,
+       "a file to which a line is appended for each thing that happens, for scripts: the time, what it\n" <>
+         "was, the process id and the program, and of an exit how it was. Only a regular file is\n" <>
+         "taken, which is made if there is none"}
     ]
   end
 
