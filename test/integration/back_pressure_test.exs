@@ -28,9 +28,9 @@ defmodule Contained.BackPressureTest do
   end
 
   # Everything that may come has come: exactly the window.
-  defp await_full_window, do: eventually(fn -> queued() == @window end, 20_000)
+  defp await_full_window, do: eventually(fn -> unread() == @window end, 20_000)
 
-  defp queued(number \\ 1) do
+  defp unread(number \\ 1) do
     {:messages, messages} = Elixir.Process.info(self(), :messages)
     Enum.sum(for {_, {:output, ^number, data}} <- messages, do: byte_size(data))
   end
@@ -75,7 +75,7 @@ defmodule Contained.BackPressureTest do
     process = start_gigabyte(ctx.launcher)
     await_full_window()
     sleep(1_000)
-    assert queued() == @window
+    assert unread() == @window
     process
   end
 
@@ -102,7 +102,7 @@ defmodule Contained.BackPressureTest do
     args = ["-c", line, helper_path("chatty")]
     opts = [stderr: :capture, launcher: ctx.launcher]
     {:ok, process} = Contained.start("sh", args, opts)
-    eventually(fn -> queued(1) == 3_000 and queued(2) == @window end, 20_000)
+    eventually(fn -> unread(1) == 3_000 and unread(2) == @window end, 20_000)
     assert :ok = Process.stop(process, [])
     assert {:ok, %{reason: :stopped}} = Process.await(process)
   end

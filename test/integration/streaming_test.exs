@@ -11,14 +11,14 @@ defmodule Contained.StreamingTest do
     {:stdout, first} = Process.next(process, 5_000)
 
     # Nothing more comes than the window, however long one waits.
-    eventually(fn -> queued(self()) + byte_size(first) >= 900_000 end)
+    eventually(fn -> unread(self()) + byte_size(first) >= 900_000 end)
     refute_receive :never, 200
-    assert queued(self()) <= 1_000_000 + 500_000
+    assert unread(self()) <= 1_000_000 + 500_000
     {:ok, result} = Process.await(process)
     assert byte_size(first) + byte_size(result.stdout) == 200_000_000
   end
 
-  defp queued(pid) do
+  defp unread(pid) do
     {:messages, messages} = Elixir.Process.info(pid, :messages)
     Enum.sum(for {_, {:output, 1, data}} <- messages, do: byte_size(data))
   end
