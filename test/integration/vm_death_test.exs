@@ -1,6 +1,6 @@
 defmodule Contained.VMDeathTest do
-  # As in death_test.exs, for events that end the whole VM, which takes time itself. Each run has a
-  # VM of its own.
+  # The same limits as in death_test.exs, for events that end the whole VM. Each run has a VM of
+  # its own.
   use Contained.Case, async: false
 
   import Contained.Proc
@@ -10,7 +10,7 @@ defmodule Contained.VMDeathTest do
   @moduletag :port
   @moduletag timeout: 300_000
 
-  @limits [median: 300, max: 1_000]
+  @limits [median: 150, max: 1_000]
 
   defp deaths(what, runs, event) do
     within(what, @limits, runs, fn ->
