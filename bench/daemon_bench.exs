@@ -7,9 +7,9 @@ defmodule Bench.Daemon do
   def run do
     %{guardian: guardian, worker: worker} = os_pids()
     {:ok, supervisor} = DynamicSupervisor.start_link(strategy: :one_for_one)
-    before = measure(guardian, worker)
+    before = memory(guardian, worker)
     start_time = time(fn -> for _ <- 1..@daemons, do: start(supervisor) end)
-    {native, beam} = difference(measure(guardian, worker), before)
+    {native, beam} = memory_each(memory(guardian, worker), before, @daemons)
     stop_time = time(fn -> DynamicSupervisor.stop(supervisor) end)
     [] = Contained.info().commands
 
@@ -43,15 +43,6 @@ defmodule Bench.Daemon do
 
   defp start_plain do
     for _ <- 1..@daemons, do: {:ok, _} = Contained.start("sleep", ["1000"])
-  end
-
-  defp measure(guardian, worker) do
-    Enum.each(Process.list(), &:erlang.garbage_collect/1)
-    {pss(guardian) + pss(worker), :erlang.memory(:total) / 1024}
-  end
-
-  defp difference({native, beam}, {native_before, beam_before}) do
-    {(native - native_before) / @daemons, (beam - beam_before) / @daemons}
   end
 
   defp ms(micros), do: "#{fixed(micros / 1000, 1)} ms"

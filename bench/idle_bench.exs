@@ -6,24 +6,15 @@ defmodule Bench.Idle do
 
   def run do
     %{guardian: guardian, worker: worker} = os_pids()
-    before = measure(guardian, worker)
+    before = memory(guardian, worker)
     tasks = for _ <- 1..@commands, do: Task.async(fn -> Contained.cmd("sleep", ["1000"]) end)
     wait_until(fn -> length(Contained.info().commands) == @commands and all_started?() end)
-    {native, beam} = difference(measure(guardian, worker), before)
+    {native, beam} = memory_each(memory(guardian, worker), before, @commands)
     Enum.each(tasks, &Task.shutdown(&1, :brutal_kill))
     wait_until(fn -> Contained.info().commands == [] end)
 
     row("500 idle: native memory (PSS) each", "-", kib(native), "-", "<= 16 KiB", native <= 16)
     row("500 idle: BEAM memory each", "-", kib(beam), "-", "<= 16 KiB", beam <= 16)
-  end
-
-  defp measure(guardian, worker) do
-    Enum.each(Process.list(), &:erlang.garbage_collect/1)
-    {pss(guardian) + pss(worker), :erlang.memory(:total) / 1024}
-  end
-
-  defp difference({native, beam}, {native_before, beam_before}) do
-    {(native - native_before) / @commands, (beam - beam_before) / @commands}
   end
 
   defp all_started?, do: Enum.all?(Contained.info().commands, & &1.os_pid)

@@ -58,6 +58,16 @@ defmodule Bench do
     [_, kib] = Regex.run(~r/^Pss:\s+(\d+) kB/m, File.read!("/proc/#{pid}/smaps_rollup"))
     String.to_integer(kib)
   end
+
+  @doc "KiB of the port program and of the VM."
+  def memory(guardian, worker) do
+    Enum.each(Process.list(), &:erlang.garbage_collect/1)
+    {pss(guardian) + pss(worker), :erlang.memory(:total) / 1024}
+  end
+
+  @doc "The difference of two of them, for each of `count`."
+  def memory_each({native, beam}, {native_before, beam_before}, count),
+    do: {(native - native_before) / count, (beam - beam_before) / count}
 end
 
 # Counts what it is given and keeps nothing.

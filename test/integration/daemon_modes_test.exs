@@ -109,10 +109,5 @@ defmodule Contained.DaemonModesTest do
   defp count(daemon), do: Daemon.statistics(daemon).output_byte_count
 
   # A program that is paused has a count that stays; it writes every 50 ms otherwise.
-  defp settled(daemon, before \\ nil, times \\ 0) do
-    count = count(daemon)
-    times = if count == before, do: times + 1, else: 0
-    Process.sleep(100)
-    if times == 5, do: count, else: settled(daemon, count, times)
-  end
+  defp settled(daemon), do: steady(fn -> count(daemon) end, 100)
 end

@@ -69,16 +69,9 @@ defmodule Contained.LeakTest do
   defp settled(launcher, count, concurrency, fun) do
     many(count, concurrency, fun)
     eventually(fn -> children(os_pids(launcher).worker) == [] end)
-    steady(launcher, nil, 0)
-  end
-
-  # What a command of before still has to clear away, such as the processes that fed it, is not
-  # to be taken for what is always there.
-  defp steady(launcher, before, times) do
-    {exact, _} = state = state(launcher)
-    times = if exact == before, do: times + 1, else: 0
-    Elixir.Process.sleep(20)
-    if times == 5, do: state, else: steady(launcher, exact, times)
+    # What a command of before still has to clear away, such as the processes that fed it, is not
+    # to be taken for what is always there.
+    steady(fn -> state(launcher) end, 20, &elem(&1, 0))
   end
 
   defp many(count, concurrency, fun) do

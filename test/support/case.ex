@@ -32,6 +32,27 @@ defmodule Contained.Case do
   end
 
   @doc """
+  What `fun` returns when it has returned the same six times in a row, looked at every `pause`
+  milliseconds; what counts as the same is up to `key`.
+  """
+  def steady(fun, pause, key \\ & &1) do
+    before = fun.()
+    steady(fun, pause, key, {before, 0}, System.monotonic_time(:millisecond) + within(30_000))
+  end
+
+  defp steady(_fun, _pause, _key, {value, 5}, _deadline), do: value
+
+  defp steady(fun, pause, key, {before, times}, deadline) do
+    if System.monotonic_time(:millisecond) > deadline,
+      do: ExUnit.Assertions.flunk("still changing: #{inspect(before)}")
+
+    Process.sleep(pause)
+    now = fun.()
+    times = if key.(now) == key.(before), do: times + 1, else: 0
+    steady(fun, pause, key, {now, times}, deadline)
+  end
+
+  @doc """
   So many milliseconds on this machine; the slow test VM has more time (`CONTAINED_SLOWNESS`).
   """
   def within(ms), do: ms * String.to_integer(System.get_env("CONTAINED_SLOWNESS", "1"))

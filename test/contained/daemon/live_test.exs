@@ -221,12 +221,8 @@ defmodule Contained.Daemon.LiveTest do
   end
 
   # What has been counted when nothing more comes.
-  defp settled(daemon, before \\ nil, times \\ 0) do
-    count = Daemon.statistics(daemon).output_byte_count
-    times = if count == before, do: times + 1, else: 0
-    Process.sleep(30)
-    if times == 5, do: count, else: settled(daemon, count, times)
-  end
+  defp settled(daemon),
+    do: steady(fn -> Daemon.statistics(daemon).output_byte_count end, 30)
 
   defp flush do
     receive do
