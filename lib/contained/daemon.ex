@@ -266,10 +266,19 @@ defmodule Contained.Daemon do
   def processes(daemon),
     do: with({:ok, process} <- session(daemon), do: Cgroup.processes(process))
 
-  @doc "Changes limits of the running program; the next one has those of the options again."
+  @doc """
+  Changes limits of the running program, as `Contained.Cgroup.set_limits/2` does, and of all that the
+  daemon starts after it: they outlive a restart of the program, not one of the daemon.
+
+  Of limits that are refused none is kept. What `cgset/3` writes is for the running program alone.
+  """
   @spec set_limits(GenServer.server(), keyword | map) :: :ok | {:error, Error.t() | :not_running}
-  def set_limits(daemon, limits),
-    do: with({:ok, process} <- session(daemon), do: Cgroup.set_limits(process, limits))
+  def set_limits(daemon, limits) do
+    with {:ok, process} <- session(daemon),
+         :ok <- Cgroup.set_limits(process, limits),
+         :again <- GenServer.call(daemon, {:keep_limits, process.ref, limits}),
+         do: set_limits(daemon, limits)
+  end
 
   ## As MuonTrap has it
 
@@ -278,7 +287,7 @@ defmodule Contained.Daemon do
   def cgget(daemon, file),
     do: daemon |> session() |> Live.file(&Cgroup.get(&1, file))
 
-  @doc "Writes to a file of the program's control group."
+  @doc "Writes to a file of the program's control group, for as long as the program runs."
   @spec cgset(GenServer.server(), binary, binary | integer) :: :ok | {:error, atom}
   def cgset(daemon, file, value),
     do: daemon |> session() |> Live.file(&Cgroup.set(&1, file, value))

@@ -1,8 +1,8 @@
 defmodule Contained.Daemon.Config do
   @moduledoc false
-  # What a daemon was asked for, checked. It does not change while the daemon lives.
+  # What a daemon was asked for, checked. But for limits it does not change while the daemon lives.
 
-  alias Contained.{Command, Error}
+  alias Contained.{Command, Error, Limits}
   alias Contained.Daemon.{Generation, Logging, Policy, Pressure}
 
   @ready_timeout 30_000
@@ -82,6 +82,14 @@ defmodule Contained.Daemon.Config do
   def put_streams(%{command: command} = config, %{stdout: stdout, launcher: launcher}) do
     command = %{command | spec: %{command.spec | stdout: stdout}, launcher: launcher}
     %{config | command: command}
+  end
+
+  @doc "Has the next program start with these limits as well."
+  @spec put_limits(t, keyword | map) :: t
+  def put_limits(%{command: command} = config, limits) do
+    {:ok, changes} = Limits.encode(limits)
+    limits = Limits.merge(Map.get(command.spec, :limits, []), changes)
+    %{config | command: %{command | spec: Map.put(command.spec, :limits, limits)}}
   end
 
   # Of its slot the launcher starts one generation at a time.

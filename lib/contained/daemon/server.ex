@@ -196,6 +196,14 @@ defmodule Contained.Daemon.Server do
     {:reply, :ok, state}
   end
 
+  # They were set for a program that may have been followed by another one meanwhile.
+  def handle_call({:keep_limits, ref, _limits}, _from, %{session: %{ref: other}} = state)
+      when other != ref,
+      do: {:reply, :again, state}
+
+  def handle_call({:keep_limits, _ref, limits}, _from, state),
+    do: {:reply, :ok, %{state | config: Config.put_limits(state.config, limits)}}
+
   def handle_call(:reload_signal, _from, state),
     do: {:reply, Map.get(state.config.options, :reload_signal, 1), state}
 
