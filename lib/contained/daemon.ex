@@ -57,7 +57,8 @@ defmodule Contained.Daemon do
                * a function - when it returns a truthy value; it is called again and again, in a process of its own
 
              A program that ends before, or is not ready within `:ready_timeout`, is stopped, and the error of
-             `start_link/3` holds what it wrote in its `:result`. With `:wait_for` the start does not wait; then there is
+             `start_link/3` holds what it wrote in its `:result`, the last 64 KiB of each stream; 8 KiB when the output goes to
+             `:log_to` alone, and nothing when that is a single command or `{:fd, 1}`. With `:wait_for` the start does not wait; then there is
              `await_ready/2`.
 
              ## Output

@@ -1,5 +1,5 @@
-// Lines that count from 0, each of 100 bytes, written as fast as somebody reads; and the look whether
-// files hold just these.
+// Lines that count from 0, each of 100 bytes, written as fast as somebody reads; and the look
+// whether files hold just these.
 //
 //     flood COUNT              writes lines 0 to COUNT-1 to stdout
 //     flood COUNT FILE...      exits with 0 if the files, one behind the other, are that; else 1

@@ -111,7 +111,7 @@ defmodule Contained.Daemon.Config do
 
   @wanting [:on_output, :into, :max_output]
 
-  # What a start that fails has written is part of its error, unless it goes to a log anyway.
+  # What a start that fails has written is part of its error; with a log the sink keeps it.
   defp capture?(options) do
     Logging.new(options) != nil or Enum.any?(@wanting, &Map.has_key?(options, &1)) or
       options[:capture] == true or

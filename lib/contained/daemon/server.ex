@@ -46,10 +46,14 @@ defmodule Contained.Daemon.Server do
 
   defp open_sinks(state), do: {:ok, state}
 
-  defp sink_options(%{command: command, options: options, capture?: capture?}) do
+  # What a start that fails has written is part of its error, also when nobody else wants it here.
+  defp sink_options(%{command: command, options: options, capture?: capture?} = config) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])
     cd = options[:cd] || File.cwd!()
-    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?, credit: :manual}
+    tail? = config.ready != :none
+
+    %{launcher: command.launcher, ladder: ladder, cd: cd, credit: :manual}
+    |> Map.merge(%{tee: capture?, tail: tail?})
   end
 
   @spec enter(State.t()) :: no_return
