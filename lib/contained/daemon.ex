@@ -285,7 +285,7 @@ defmodule Contained.Daemon do
 
   @doc """
   Counts: `:output_byte_count` and, by stream, `:output_bytes` of what the VM took; `:sink_bytes`, `:sink_dropped` and
-  `:sink_restarts` of `:log_to`; `:restarts`, `:uptime_ms`, `:age_ms` (of the daemon), `:last_result`; `:usage` as in
+  `:sink_restarts` of `:log_to`, where one command or `{:fd, 1}` alone has no bytes counted; `:restarts`, `:uptime_ms`, `:age_ms` (of the daemon), `:last_result`; `:usage` as in
   `Contained.Cgroup.stats/1`; and as in MuonTrap `:cgroup`, the content of files such as
   `"memory.current"` where they exist.
   """
