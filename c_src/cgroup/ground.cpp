@@ -14,6 +14,7 @@
 #include "cgroup/places.hpp"
 #include "cgroup/select.hpp"
 #include "cgroup/spares.hpp"
+#include "cgroup/text.hpp"
 #include "cgroup/trees.hpp"
 
 namespace contained::cgroup {
@@ -29,10 +30,6 @@ Names lineage(const std::string& group) {
   }
   names.push_back(group);
   return names;
-}
-
-bool has(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 // Where there are no groups, what is asked of them is refused; or counted as ignored.

@@ -24,8 +24,6 @@ Request refuse(std::string_view reason) { return Unusable{0, {}, reason}; }
 
 constexpr std::array kStreams = {Named<Stream>{"stdout", Stream::kStdout},
                                  Named<Stream>{"stderr", Stream::kStderr}};
-constexpr std::array kTargets = {Named<Target>{"all", Target::kAll},
-                                 Named<Target>{"leader", Target::kLeader}};
 
 // stdout and stderr by name, further ones by number.
 bool read_stream(TermReader& in, Stream& out) {
