@@ -57,7 +57,8 @@ defmodule Contained.Daemon do
                * a function - when it returns a truthy value; it is called again and again, in a process of its own
 
              A program that ends before, or is not ready within `:ready_timeout`, is stopped, and the error of
-             `start_link/3` holds what it wrote in its `:result`. With `:wait_for` the start does not wait; then there is
+             `start_link/3` holds what it wrote in its `:result`, the last 64 KiB of each stream; 8 KiB when the output goes to
+             `:log_to` alone, and nothing when that is a single command or `{:fd, 1}`. With `:wait_for` the start does not wait; then there is
              `await_ready/2`.
 
              ## Output
@@ -266,10 +267,19 @@ defmodule Contained.Daemon do
   def processes(daemon),
     do: with({:ok, process} <- session(daemon), do: Cgroup.processes(process))
 
-  @doc "Changes limits of the running program; the next one has those of the options again."
+  @doc """
+  Changes limits of the running program, as `Contained.Cgroup.set_limits/2` does, and of all that the
+  daemon starts after it: they outlive a restart of the program, not one of the daemon.
+
+  Of limits that are refused none is kept. What `cgset/3` writes is for the running program alone.
+  """
   @spec set_limits(GenServer.server(), keyword | map) :: :ok | {:error, Error.t() | :not_running}
-  def set_limits(daemon, limits),
-    do: with({:ok, process} <- session(daemon), do: Cgroup.set_limits(process, limits))
+  def set_limits(daemon, limits) do
+    with {:ok, process} <- session(daemon),
+         :ok <- Cgroup.set_limits(process, limits),
+         :again <- GenServer.call(daemon, {:keep_limits, process.ref, limits}),
+         do: set_limits(daemon, limits)
+  end
 
   ## As MuonTrap has it
 
@@ -278,7 +288,7 @@ defmodule Contained.Daemon do
   def cgget(daemon, file),
     do: daemon |> session() |> Live.file(&Cgroup.get(&1, file))
 
-  @doc "Writes to a file of the program's control group."
+  @doc "Writes to a file of the program's control group, for as long as the program runs."
   @spec cgset(GenServer.server(), binary, binary | integer) :: :ok | {:error, atom}
   def cgset(daemon, file, value),
     do: daemon |> session() |> Live.file(&Cgroup.set(&1, file, value))

@@ -1,8 +1,8 @@
 defmodule Contained.Daemon.Config do
   @moduledoc false
-  # What a daemon was asked for, checked. It does not change while the daemon lives.
+  # What a daemon was asked for, checked. But for limits it does not change while the daemon lives.
 
-  alias Contained.{Command, Error}
+  alias Contained.{Command, Error, Limits}
   alias Contained.Daemon.{Generation, Logging, Policy, Pressure}
 
   @ready_timeout 30_000
@@ -84,6 +84,14 @@ defmodule Contained.Daemon.Config do
     %{config | command: command}
   end
 
+  @doc "Has the next program start with these limits as well."
+  @spec put_limits(t, keyword | map) :: t
+  def put_limits(%{command: command} = config, limits) do
+    {:ok, changes} = Limits.encode(limits)
+    limits = Limits.merge(Map.get(command.spec, :limits, []), changes)
+    %{config | command: %{command | spec: Map.put(command.spec, :limits, limits)}}
+  end
+
   # Of its slot the launcher starts one generation at a time.
   defp put_slot(spec, slot), do: Map.put(spec, :slot, slot)
 
@@ -103,7 +111,7 @@ defmodule Contained.Daemon.Config do
 
   @wanting [:on_output, :into, :max_output]
 
-  # What a start that fails has written is part of its error, unless it goes to a log anyway.
+  # What a start that fails has written is part of its error; with a log the sink keeps it.
   defp capture?(options) do
     Logging.new(options) != nil or Enum.any?(@wanting, &Map.has_key?(options, &1)) or
       options[:capture] == true or

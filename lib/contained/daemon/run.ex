@@ -199,8 +199,10 @@ defmodule Contained.Daemon.Run do
     if path = pidfile(state), do: Pidfile.remove(path, state.os_pid)
   end
 
-  defp next(state, {:fail, error}, result, _uptime),
-    do: failed(state, %{error | result: Tap.complete(state.tap, result)})
+  defp next(state, {:fail, error}, result, _uptime) do
+    {state, result} = complete(state, result)
+    failed(state, %{error | result: result})
+  end
 
   defp next(state, :restart, _result, _uptime), do: again(state, 0, :restart)
 
@@ -213,8 +215,8 @@ defmodule Contained.Daemon.Run do
 
   defp next(%{starting?: true} = state, nil, result, _uptime)
        when result.reason != :launcher_down do
-    error = error(state, :exit_status)
-    fail(state, %{error | result: Tap.complete(state.tap, result)})
+    {state, result} = complete(state, result)
+    fail(state, %{error(state, :exit_status) | result: result})
   end
 
   defp next(state, nil, result, uptime) do
@@ -222,6 +224,14 @@ defmodule Contained.Daemon.Run do
       do: {:stop, :launcher_down, state},
       else: follow(state, Policy.ended(state.policy, result, uptime), result.reason)
   end
+
+  # A start that fails is the daemon's end as well: what the program wrote is awaited from its sinks.
+  defp complete(%{starting?: true} = state, result) do
+    state = close_sinks(state)
+    {state, Tap.complete(state.tap, result)}
+  end
+
+  defp complete(state, result), do: {state, Tap.complete(state.tap, result)}
 
   # A name may be somebody's again, a process will not.
   defp gone?(launcher), do: is_pid(launcher) and not Process.alive?(launcher)
@@ -321,6 +331,7 @@ defmodule Contained.Daemon.Run do
     receive do
       {^ref, {:output, data}} -> state |> put(:stdout, data) |> last_words(ref)
       {^ref, {:report, report}} -> state |> Report.sink(report) |> last_words(ref)
+      {^ref, {:tail, data}} -> last_words(%{state | tap: Tap.tail(state.tap, data)}, ref)
     after
       0 -> state
     end

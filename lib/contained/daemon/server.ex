@@ -46,10 +46,14 @@ defmodule Contained.Daemon.Server do
 
   defp open_sinks(state), do: {:ok, state}
 
-  defp sink_options(%{command: command, options: options, capture?: capture?}) do
+  # What a start that fails has written is part of its error, also when nobody else wants it here.
+  defp sink_options(%{command: command, options: options, capture?: capture?} = config) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])
     cd = options[:cd] || File.cwd!()
-    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?, credit: :manual}
+    tail? = config.ready != :none
+
+    %{launcher: command.launcher, ladder: ladder, cd: cd, credit: :manual}
+    |> Map.merge(%{tee: capture?, tail: tail?})
   end
 
   @spec enter(State.t()) :: no_return
@@ -195,6 +199,14 @@ defmodule Contained.Daemon.Server do
     if state.sinks, do: Sinks.reopen(state.sinks)
     {:reply, :ok, state}
   end
+
+  # They were set for a program that may have been followed by another one meanwhile.
+  def handle_call({:keep_limits, ref, _limits}, _from, %{session: %{ref: other}} = state)
+      when other != ref,
+      do: {:reply, :again, state}
+
+  def handle_call({:keep_limits, _ref, limits}, _from, state),
+    do: {:reply, :ok, %{state | config: Config.put_limits(state.config, limits)}}
 
   def handle_call(:reload_signal, _from, state),
     do: {:reply, Map.get(state.config.options, :reload_signal, 1), state}

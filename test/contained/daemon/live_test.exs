@@ -288,6 +288,19 @@ defmodule Contained.Daemon.LiveTest do
       assert Daemon.cgroup_config(daemon).pids_max == 40
     end
 
+    @tag skip: Needs.limits([:memory, :pids])
+    test "changed limits outlive a restart of the program, refused ones do not" do
+      daemon = start("exec sleep 100", limits: [memory: "64M", pids: 50])
+      assert Daemon.set_limits(daemon, pids: 40) == :ok
+      assert {:error, %{stage: _}} = Daemon.set_limits(daemon, hugetlb: [{"3MB", 0}])
+      # Those that were set for a program that has been followed by another are set again.
+      assert GenServer.call(daemon, {:keep_limits, make_ref(), [pids: 1]}) == :again
+      before = Daemon.os_pid(daemon)
+      assert Daemon.restart(daemon) == :ok
+      assert Daemon.os_pid(daemon) != before
+      assert %{memory_max: 67_108_864, pids_max: 40} = Daemon.cgroup_config(daemon)
+    end
+
     @tag skip: Needs.limits([:cpu])
     test "a quota is told with its period" do
       daemon = start("exec sleep 100", limits: [cpu: 0.5])
