@@ -113,7 +113,9 @@ constexpr std::array kPlainOps = {Named<Control::Op>{"path", Control::Op::kPath}
                                   Named<Control::Op>{"limits", Control::Op::kLimits},
                                   Named<Control::Op>{"freeze", Control::Op::kFreeze},
                                   Named<Control::Op>{"thaw", Control::Op::kThaw},
-                                  Named<Control::Op>{"kill", Control::Op::kKill}};
+                                  Named<Control::Op>{"kill", Control::Op::kKill},
+                                  Named<Control::Op>{"threads", Control::Op::kThreads},
+                                  Named<Control::Op>{"places", Control::Op::kPlaces}};
 
 struct OpWithArguments {
   std::string_view name;
