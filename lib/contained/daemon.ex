@@ -50,6 +50,7 @@ defmodule Contained.Daemon do
              that is:
 
                * `:none` - at once
+               * `:notify` - when the program says so by sd_notify(3), see below
                * `{:output, regex}` - when a line of the output matches
                * `{:tcp, port}`, `{:tcp, {host, port}}`, `{:unix, path}` - when there is somebody to connect to
                * `{:file, path}` - when it exists
@@ -60,6 +61,23 @@ defmodule Contained.Daemon do
              `start_link/3` holds what it wrote in its `:result`, the last 64 KiB of each stream; 8 KiB when the output goes to
              `:log_to` alone, and nothing when that is a single command or `{:fd, 1}`. With `:wait_for` the start does not wait; then there is
              `await_ready/2`.
+
+             ## sd_notify
+
+             With `ready: :notify` or `:watchdog` the program finds a socket in its variable `NOTIFY_SOCKET`, as under systemd, and
+             what it or a descendant of it says there is heard (sd_notify(3)):
+
+               * `READY=1` - it is ready, for `ready: :notify`
+               * `STATUS=text` - for `info/1`, and an event, as are `RELOADING=1` and `STOPPING=1`
+               * `WATCHDOG=1`, `WATCHDOG=trigger`, `WATCHDOG_USEC=microseconds` - for `:watchdog`
+               * `EXTEND_TIMEOUT_USEC=microseconds` - `:ready_timeout` does not end before
+               * `BARRIER=1` - answered when all before it has been heard
+               * `MAINPID=` and `FDSTORE=` are ignored, with a line in the log: the program is the one that was started
+               * any other is an event `{:notified, fields}`
+
+             `:watchdog` sets `WATCHDOG_USEC`, not `WATCHDOG_PID`. From its readiness on a program that says `WATCHDOG=1` less often than
+             that is stopped by the ladder of `:stop_signal`, and has failed with the reason `:watchdog`: the daemon ends with it, or goes
+             by `:backoff`. Paused programs are not missed.
 
              ## Output
 
@@ -90,6 +108,12 @@ defmodule Contained.Daemon do
           | {:output, :stdout | :stderr | {:fd, 3..63}, binary}
           | :paused
           | :resumed
+          | :reloading
+          | :stopping
+          | :watchdog
+          | {:status, binary}
+          | {:notified, %{optional(binary) => binary}}
+          | {:signal, atom | 32..64, :all | :leader}
           | {:limit_hit, atom}
           | {:sink, map}
           | :oom
@@ -192,7 +216,8 @@ defmodule Contained.Daemon do
   @doc """
   What the daemon is and does: `:program`, `:args`, `:name`, `:state` (`:waiting`, `:starting`, `:running`,
   `:stopping`, `:backing_off`), `:ready`, `:paused` (`nil`, `:hand`, `:pressure`), `:os_pid`,
-  `:restarts`, `:uptime_ms` and `:last_result`, how the run before ended.
+  `:restarts`, `:uptime_ms`, `:last_result`, how the run before ended, and `:status`, what the program says of
+  itself (`STATUS=` of sd_notify(3)), or `nil`.
   """
   @spec info(GenServer.server()) :: map
   def info(daemon), do: GenServer.call(daemon, :info)
@@ -221,8 +246,12 @@ defmodule Contained.Daemon do
 
   @doc "Sends a signal to the program and its descendants, or to the program itself (`:leader`)."
   @spec signal(GenServer.server(), Process.signal(), :all | :leader) :: :ok | {:error, atom}
-  def signal(daemon, signal, target \\ :all),
-    do: with({:ok, process} <- session(daemon), do: Process.signal(process, signal, target))
+  def signal(daemon, signal, target \\ :all) when target in [:all, :leader] do
+    number = Signals.number!(signal)
+
+    with {:ok, process} <- GenServer.call(daemon, {:signal, number, target}),
+         do: Process.signal(process, number, target)
+  end
 
   @doc "Sends the program itself the signal of `:reload_signal`, SIGHUP."
   @spec reload(GenServer.server()) :: :ok | {:error, atom}

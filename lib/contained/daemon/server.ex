@@ -10,6 +10,8 @@ defmodule Contained.Daemon.Server do
     Events,
     Generation,
     Live,
+    Notified,
+    Notify,
     Pause,
     Ready,
     Report,
@@ -23,7 +25,9 @@ defmodule Contained.Daemon.Server do
   @doc "Opens what lasts as long as the daemon does."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
   def open(%{config: %{options: options}} = state) do
-    with :ok <- open_status_file(options), do: open_sinks(state)
+    with :ok <- open_status_file(options),
+         {:ok, state} <- open_notify(state),
+         do: open_sinks(state)
   end
 
   defp open_status_file(%{status_file: path}) do
@@ -32,6 +36,16 @@ defmodule Contained.Daemon.Server do
   end
 
   defp open_status_file(_options), do: :ok
+
+  defp open_notify(%{config: config} = state) do
+    with place when place != nil <- Config.notify(config), {:ok, notify} <- Notify.open(place) do
+      env = Notify.env(notify, config.options[:watchdog])
+      {:ok, %{state | notify: notify, config: Config.put_env(config, env)}}
+    else
+      nil -> {:ok, state}
+      error -> error
+    end
+  end
 
   defp open_sinks(%{config: %{options: %{log_to: specs}} = config} = state) do
     case Sinks.open(specs, sink_options(config)) do
@@ -84,7 +98,9 @@ defmodule Contained.Daemon.Server do
 
   # Output first, it comes most often.
   defp handlers(_state),
-    do: [&session/2, &sink/2, &timer/2, &aside/2, &Pause.event/2, &subscriber/2]
+    do:
+      [&session/2, &sink/2, &Notified.event/2, &timer/2, &aside/2, &Pause.event/2] ++
+        [&subscriber/2]
 
   defp session(%{session: nil}, _message), do: :none
 
@@ -141,6 +157,7 @@ defmodule Contained.Daemon.Server do
       {:ready, state} -> Run.not_ready(state, :timeout)
       {:restart, state} -> Run.prepare(state)
       {:pressure, state} -> Pause.look(state)
+      {:watchdog, state} -> Notified.silent(state)
       {:credit, state} -> Credit.look_again(state)
       {nil, state} -> state
     end
@@ -192,6 +209,13 @@ defmodule Contained.Daemon.Server do
 
   def handle_call({:unsubscribe, pid}, _from, state),
     do: {:reply, :ok, events(state, &Events.unsubscribe(&1, pid))}
+
+  # Told before it is sent: it may be the program's end.
+  def handle_call({:signal, number, target}, _from, state) do
+    session = Live.session(state)
+    state = if match?({:ok, _}, session), do: Report.signal(state, number, target), else: state
+    {:reply, session, state}
+  end
 
   def handle_call(:session, _from, state), do: {:reply, Live.session(state), state}
 

@@ -68,11 +68,14 @@ defmodule Contained.Daemon.LiveTest do
 
   test "signal and reload" do
     daemon = start(@signals, on_output: self(), reload_signal: :usr2)
+    Daemon.subscribe(daemon)
     output(daemon, "set\n")
     assert Daemon.signal(daemon, :usr1, :leader) == :ok
+    assert_receive {Daemon, ^daemon, {:signal, :usr1, :leader}}, 10_000
     output(daemon, "usr1\n")
     assert Daemon.reload(daemon) == :ok
     output(daemon, "usr2\n")
+    assert_receive {Daemon, ^daemon, {:signal, :usr2, :leader}}, 10_000
     Daemon.stop(daemon)
 
     daemon = start(@signals, on_output: self())
