@@ -11,7 +11,7 @@
 namespace contained::engine {
 namespace {
 
-std::uint64_t microseconds(const timeval& time) {
+std::uint64_t in_microseconds(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
          static_cast<std::uint64_t>(time.tv_usec);
 }
@@ -170,8 +170,8 @@ std::vector<pid_t> StubEnclosure::processes() const {
 
 void StubEnclosure::account(protocol::Ended& ended) {
   const auto& usage = stub_.reaped() ? usage_of_all_ : usage_of_leader_;
-  ended.user_us = microseconds(usage.ru_utime);
-  ended.system_us = microseconds(usage.ru_stime);
+  ended.user_us = in_microseconds(usage.ru_utime);
+  ended.system_us = in_microseconds(usage.ru_stime);
   ended.max_rss_kb = static_cast<std::uint64_t>(usage_of_leader_.ru_maxrss);
   ended.not_applied = not_applied_;
 }
