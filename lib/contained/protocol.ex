@@ -20,6 +20,8 @@ defmodule Contained.Protocol do
           | :freeze
           | :thaw
           | :kill
+          | :threads
+          | :places
           | {:set_limits, [{binary, binary}]}
           | {:migrate, pos_integer}
           | {:get, binary}

@@ -8,6 +8,7 @@ defmodule Contained.Launcher.Sessions do
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
   #     {:report, event, metadata}  something that the world may want to know of, see Telemetry
+  #     {:places, reference, list}  where the session's control groups are; nil: forget it
   #     {:demonitor, reference}     the owner need not be watched any longer
 
   alias Contained.Launcher.{Controls, Feed}
@@ -20,7 +21,7 @@ defmodule Contained.Launcher.Sessions do
     # `held` is the specification of one that has to wait for others of its slot, with the frames
     # that are to follow.
     defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :slot, :held] ++
-                [feeds: %{}, stops: [], signals: [], stopping?: false]
+                [feeds: %{}, stops: [], signals: [], asked: %{}, stopping?: false, placed?: false]
   end
 
   defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
@@ -37,6 +38,7 @@ defmodule Contained.Launcher.Sessions do
           | {:tell, reference, term}
           | {:reply, reference, term}
           | {:report, [atom], map}
+          | {:places, reference, list | nil}
           | {:demonitor, reference}
 
   @spec new() :: t
@@ -196,20 +198,35 @@ defmodule Contained.Launcher.Sessions do
   @doc "Asks about a session. The answer is `{:ok, term}` or `{:error, stage, errno, subject}`."
   @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
   def control(sessions, ref, operation, reply) do
-    with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
-      ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+    with_entry(sessions, ref, reply(reply, gone()), fn id, entry ->
+      {control, sessions, effects} =
+        ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+
+      {asked(sessions, id, entry, {control, operation}), effects}
     end)
   end
+
+  # What the answer will tell of the session's places, or make of those that are known.
+  defp asked(sessions, id, entry, {control, :places}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :places)})
+
+  defp asked(sessions, id, entry, {control, {:set_limits, _}}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :set_limits)})
+
+  defp asked(sessions, _id, _entry, _other), do: sessions
 
   defp gone, do: {:error, :signal, :esrch, ""}
 
   @doc "Asks for what launchers before have left to be removed."
   @spec sweep(t, reference) :: {t, [effect]}
-  def sweep(sessions, reply), do: ask(sessions, 0, reply, &Protocol.sweep/1)
+  def sweep(sessions, reply) do
+    {_control, sessions, effects} = ask(sessions, 0, reply, &Protocol.sweep/1)
+    {sessions, effects}
+  end
 
   defp ask(sessions, id, reply, frame) do
     {ref, controls} = Controls.add(sessions.controls, id, reply)
-    {%{sessions | controls: controls}, [{:frame, frame.(ref)}]}
+    {ref, %{sessions | controls: controls}, [{:frame, frame.(ref)}]}
   end
 
   defp new_grace(entry, :default), do: entry.grace
@@ -228,8 +245,11 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "An event of the port program, `output` excepted: see `ref/2`."
   @spec event(t, Protocol.event()) :: {t, [effect]}
-  def event(sessions, {:answer, _id, ref, answer}) do
-    answered(sessions, Controls.take(sessions.controls, ref), answer)
+  def event(sessions, {:answer, id, ref, answer}) do
+    {sessions, noted} = noted(sessions, id, ref, answer)
+    {sessions, replied} = answered(sessions, Controls.take(sessions.controls, ref), answer)
+    # Who is told finds them noted.
+    {sessions, noted ++ replied}
   end
 
   # A refusal does not name the request.
@@ -312,6 +332,23 @@ defmodule Contained.Launcher.Sessions do
     {%{sessions | controls: controls}, reply(reply, answer)}
   end
 
+  defp noted(sessions, id, control, answer) do
+    with %{^id => %{asked: %{^control => kind} = asked} = entry} <- sessions.entries do
+      {placed?, effects} = places(kind, answer, entry)
+      entry = %{entry | asked: Map.delete(asked, control), placed?: placed?}
+      {put(sessions, id, entry), effects}
+    else
+      _not_asked -> {sessions, []}
+    end
+  end
+
+  defp places(:places, {:ok, places}, entry), do: {true, [{:places, entry.ref, places}]}
+  defp places(:set_limits, _answer, entry), do: {false, forget_places(entry)}
+  defp places(_refused, _answer, entry), do: {entry.placed?, []}
+
+  defp forget_places(%{placed?: true, ref: ref}), do: [{:places, ref, nil}]
+  defp forget_places(_entry), do: []
+
   # Answers come in the order of the signals.
   defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
 
@@ -370,7 +407,8 @@ defmodule Contained.Launcher.Sessions do
     }
 
     {sessions, released} = release_slot(sessions, entry.slot)
-    {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting] ++ released}
+    over = [tell(entry, message), {:demonitor, entry.monitor} | waiting]
+    {sessions, forget_places(entry) ++ over ++ released}
   end
 
   defp writers(entry), do: Enum.flat_map(entry.feeds, fn {_fd, feed} -> Feed.waiting(feed) end)
