@@ -27,6 +27,7 @@ defmodule Contained.Options.Check do
   def check(:input, value), do: check_input(value)
   def check(:daemon_input, :pipe), do: {:ok, :pipe}
   def check(:daemon_input, value), do: check(:input, value)
+  def check({:namespaces, type}, value), do: Options.Namespaces.check(type, value)
   def check({:daemon, type}, value), do: Options.Daemon.check(type, value)
   def check(:ladder, value), do: check_ladder(value)
   def check(:timeout, :infinity), do: {:ok, :unset}

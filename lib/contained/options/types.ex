@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Daemon, Fds, Schema, Who}
+  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Who}
 
   @max_wait Schema.max_wait()
 
@@ -14,6 +14,7 @@ defmodule Contained.Options.Types do
   def allowed(:fds), do: Fds.allowed()
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:daemon_input), do: allowed(:input) <> ", or :pipe"
+  def allowed({:namespaces, type}), do: Namespaces.allowed(type)
   def allowed({:daemon, type}), do: Daemon.allowed(type)
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
@@ -58,6 +59,7 @@ defmodule Contained.Options.Types do
   def typespec(:fds), do: quote(do: [{3..63, atom | {:input, iodata}}] | map)
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:daemon_input), do: quote(do: iodata | Enumerable.t() | nil | :pipe)
+  def typespec({:namespaces, type}), do: Namespaces.typespec(type)
   def typespec({:daemon, type}), do: Daemon.typespec(type)
   def typespec(:timeout), do: quote(do: pos_integer | :infinity)
   def typespec(:group_path), do: quote(do: binary)
