@@ -22,14 +22,6 @@ constexpr int kPullRounds = 64;
 
 Error no_groups() { return {ENOTSUP, Stage::kCgroup, "best_effort"}; }
 
-// What would take the group from us, or hold its processes in a way that no signal ends.
-bool is_ours_alone(std::string_view file) {
-  constexpr std::string_view kOurs[] = {
-      kProcs,        kThreads, kSubtreeControl,     "cgroup.type",  "cgroup.clone_children",
-      kFreezerState, "tasks",  "notify_on_release", "release_agent"};
-  return std::find(std::begin(kOurs), std::end(kOurs), file) != std::end(kOurs);
-}
-
 }  // namespace
 
 std::vector<int> Cell::procs_fds() const {

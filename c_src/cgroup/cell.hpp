@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -109,6 +110,7 @@ class Cell {
   const Group* group_of(std::string_view controller) const;
   bool counts(std::string_view controller) const;
   Stats counted(bool all);
+  Stats local_counts();
   Status pull_in(int dirfd) const;
 
   Trees* trees_ = nullptr;
@@ -121,7 +123,9 @@ class Cell {
   bool reusable_ = false;  // may become a spare
   bool named_ = false;     // by the caller
   bool keep_ = false;
-  bool altered_ = false;  // killed, or its files written to
+  bool altered_ = false;              // killed, or its files written to
+  std::uint64_t kills_ = 0;           // of crowds, when it was made
+  std::shared_ptr<const void> hold_;  // on its parent's descriptor
 };
 
 }  // namespace contained::cgroup

@@ -43,9 +43,11 @@ std::string read_of(pid_t pid, const char* file) {
   return std::move(text).value();
 }
 
-What processes_of(const Enclosure& enclosure) {
+// |groups|: an Enclosure, or a Crowd.
+template <class Groups>
+What processes_of(const Groups& groups) {
   std::vector<protocol::ProcessRow> rows;
-  for (const pid_t pid : enclosure.processes()) {
+  for (const pid_t pid : groups.processes()) {
     const auto stat = read_proc_stat(pid);
     if (!stat) continue;
     rows.push_back({pid, stat->ppid, stat->start_time, stat->state, read_of(pid, "comm"),
@@ -54,32 +56,35 @@ What processes_of(const Enclosure& enclosure) {
   return rows;
 }
 
-Status set_limits(cgroup::Cell& cell, const Control& request) {
+template <class Groups>
+Status set_limits(Groups& groups, const Control& request) {
   std::vector<cgroup::Limit> limits;
   for (const auto& [key, value] : request.limits) limits.push_back({key, value});
-  return cell.set_limits(limits);
+  return groups.set_limits(limits);
 }
 
-What ask(cgroup::Cell& cell, const Control& request) {
+// |groups|: a Cell, or a Crowd.
+template <class Groups>
+What ask(Groups& groups, const Control& request) {
   switch (request.op) {
     case Control::Op::kPath:
-      return cell.path();
+      return groups.path();
     case Control::Op::kStats:
-      return told(cell.stats());
+      return told(groups.stats());
     case Control::Op::kLimits:
-      return told(cell.limits());
+      return told(groups.limits());
     case Control::Op::kSetLimits:
-      return told(set_limits(cell, request));
+      return told(set_limits(groups, request));
     case Control::Op::kFreeze:
-      return told(cell.freeze());
+      return told(groups.freeze());
     case Control::Op::kThaw:
-      return told(cell.thaw());
+      return told(groups.thaw());
     case Control::Op::kMigrate:
-      return told(cell.migrate(request.pid));
+      return told(groups.migrate(request.pid));
     case Control::Op::kGet:
-      return told(cell.get(request.file));
+      return told(groups.get(request.file));
     case Control::Op::kSet:
-      return told(cell.set(request.file, request.value));
+      return told(groups.set(request.file, request.value));
     case Control::Op::kKill:
     case Control::Op::kProcesses:
     case Control::Op::kSweep:
@@ -103,6 +108,11 @@ What perform(Enclosure& enclosure, const Control& request) {
 
 protocol::Answer answer(const Control& request, Enclosure& enclosure) {
   return {request.id, request.ref, perform(enclosure, request)};
+}
+
+protocol::Answer answer(const Control& request, cgroup::Crowd& crowd) {
+  if (request.op == Control::Op::kProcesses) return {0, request.ref, processes_of(crowd)};
+  return {0, request.ref, ask(crowd, request)};
 }
 
 protocol::Answer refuse(const Control& request, const Error& error) {

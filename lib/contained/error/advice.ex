@@ -44,6 +44,12 @@ defmodule Contained.Error.Advice do
       when stage in [:ids, :nice, :oom_score_adj, :capabilities] and reason in [:eperm, :eacces],
       do: "The VM has to run as root for that, or with the capability that it takes"
 
+  def on(%{stage: :container, reason: :ebusy}),
+    do: "Another container of this launcher has that :group and :name"
+
+  def on(%{stage: :container, reason: :noproc}),
+    do: "Start it under a supervisor, before what runs in it"
+
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"
 
