@@ -59,6 +59,24 @@ std::string Crowd::path() const {
   return fmt::format("{}/{}", held_->trees.track().path(), group_);
 }
 
+std::vector<Address> Crowd::addresses() const {
+  std::vector<Address> all;
+  for (const auto& place : places()) {
+    Address address;
+    address.inode = place.group->inode();
+    if (place.version == Version::kV2) {
+      address.controllers = held_->controllers_of(group_);
+      address.path = path();
+    } else {
+      const auto& where = held_->trees.v1()[place.hierarchy];
+      address.controllers = where.controllers;
+      address.path = fmt::format("{}/{}", where.tree.path(), group_);
+    }
+    all.push_back(std::move(address));
+  }
+  return all;
+}
+
 std::vector<int> Crowd::directories() const {
   std::vector<int> fds;
   for (const auto& place : places()) fds.push_back(place.group->fd());

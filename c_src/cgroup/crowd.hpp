@@ -41,6 +41,9 @@ class Crowd {
   /// Absolute directory of the group that tracks.
   std::string path() const;
 
+  /// Where its groups are, the tracking one first; none when it is not there.
+  std::vector<Address> addresses() const;
+
   /// Directory descriptors of its groups, the tracking one first.
   std::vector<int> directories() const;
 

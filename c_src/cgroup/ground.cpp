@@ -12,6 +12,7 @@
 #include "cgroup/held.hpp"
 #include "cgroup/knobs.hpp"
 #include "cgroup/places.hpp"
+#include "cgroup/text.hpp"
 
 namespace contained::cgroup {
 namespace {
@@ -73,6 +74,8 @@ Result<Cell> Ground::make(const Request& request) {
   }
   if (!valid_path(request.group)) return Error{EINVAL, Stage::kCgroup, request.group};
   cell.trees_ = &held_->trees;
+  const auto& trees = held_->trees;
+  if (!trees.has_v2()) cell.track_controllers_ = trees.v1()[trees.tracking()].controllers;
   cell.parent_ = request.group;
   cell.keep_ = request.keep;
   cell.kills_ = held_->kills;

@@ -1,11 +1,8 @@
 #include "engine/control.hpp"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <utility>
 
-#include "base/file.hpp"
 #include "base/proc.hpp"
 
 namespace contained::engine {
@@ -35,23 +32,34 @@ What told(Result<std::vector<cgroup::Limit>> limits) {
   return told;
 }
 
-// Without its line end; "" when it is gone or hidden.
-std::string read_of(pid_t pid, const char* file) {
-  auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file));
-  if (!text) return {};
-  while (text->ends_with('\n')) text->pop_back();
-  return std::move(text).value();
-}
-
 // |groups|: an Enclosure, or a Crowd.
 template <class Groups>
 What processes_of(const Groups& groups) {
   std::vector<protocol::ProcessRow> rows;
   for (const pid_t pid : groups.processes()) {
-    const auto stat = read_proc_stat(pid);
-    if (!stat) continue;
-    rows.push_back({pid, stat->ppid, stat->start_time, stat->state, read_of(pid, "comm"),
-                    read_of(pid, "cmdline")});
+    auto row = read_proc_row(pid);
+    if (!row) continue;
+    rows.push_back({pid, row->stat.ppid, row->stat.start_time, row->stat.state,
+                    std::move(row->name), std::move(row->command)});
+  }
+  return rows;
+}
+
+template <class Groups>
+What threads_of_all(const Groups& groups) {
+  std::vector<std::int64_t> all;
+  for (const pid_t pid : groups.processes()) {
+    for (const pid_t tid : threads_of(pid)) all.push_back(tid);
+  }
+  return all;
+}
+
+What places_of(std::vector<cgroup::Address> addresses) {
+  std::vector<protocol::PlaceRow> rows;
+  for (auto& [controllers, path, inode, before] : addresses) {
+    auto& row = rows.emplace_back();
+    row = {std::move(controllers), std::move(path), inode, {}};
+    if (before) row.before = {before->user_us, before->system_us};
   }
   return rows;
 }
@@ -87,6 +95,8 @@ What ask(Groups& groups, const Control& request) {
       return told(groups.set(request.file, request.value));
     case Control::Op::kKill:
     case Control::Op::kProcesses:
+    case Control::Op::kThreads:
+    case Control::Op::kPlaces:
     case Control::Op::kSweep:
       break;
   }
@@ -95,13 +105,24 @@ What ask(Groups& groups, const Control& request) {
 
 What perform(Enclosure& enclosure, const Control& request) {
   if (request.op == Control::Op::kProcesses) return processes_of(enclosure);
+  if (request.op == Control::Op::kThreads) return threads_of_all(enclosure);
   if (request.op == Control::Op::kKill) {
     enclosure.kill();
     return std::monostate();
   }
   auto* cell = enclosure.cell();
+  if (request.op == Control::Op::kPlaces) {
+    return places_of(cell == nullptr ? std::vector<cgroup::Address>() : cell->addresses());
+  }
   if (cell == nullptr) return told(Error{ENOTSUP, Stage::kCgroup, "best_effort"});
   return ask(*cell, request);
+}
+
+What perform(cgroup::Crowd& crowd, const Control& request) {
+  if (request.op == Control::Op::kProcesses) return processes_of(crowd);
+  if (request.op == Control::Op::kThreads) return threads_of_all(crowd);
+  if (request.op == Control::Op::kPlaces) return places_of(crowd.addresses());
+  return ask(crowd, request);
 }
 
 }  // namespace
@@ -111,8 +132,7 @@ protocol::Answer answer(const Control& request, Enclosure& enclosure) {
 }
 
 protocol::Answer answer(const Control& request, cgroup::Crowd& crowd) {
-  if (request.op == Control::Op::kProcesses) return {0, request.ref, processes_of(crowd)};
-  return {0, request.ref, ask(crowd, request)};
+  return {0, request.ref, perform(crowd, request)};
 }
 
 protocol::Answer refuse(const Control& request, const Error& error) {

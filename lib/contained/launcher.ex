@@ -48,7 +48,7 @@ defmodule Contained.Launcher do
 
   use GenServer
 
-  alias Contained.{Info, Protocol, Telemetry}
+  alias Contained.{Info, Protocol, Signals, Telemetry}
   alias Contained.Launcher.{Arguments, Backoff, Containers, Heartbeat, Link, Links, Sessions}
 
   @heartbeat 500
@@ -308,7 +308,11 @@ defmodule Contained.Launcher do
   end
 
   defp event(state, {:pong, _number}), do: state
-  defp event(state, {:vm_signal, _}), do: %{state | vm_signals: state.vm_signals + 1}
+
+  defp event(state, {:vm_signal, number}) do
+    state = %{state | vm_signals: state.vm_signals + 1}
+    effect({:report, [:launcher, :signal], %{signal: Signals.name(number)}}, state)
+  end
 
   defp event(state, {:started, _, _} = event) do
     state = %{state | backoff: Backoff.worked(state.backoff)}

@@ -38,9 +38,13 @@ defmodule Contained.Container.Census do
   def look(launcher, path, commands) do
     %{
       processes: Group.processes(launcher, path, commands),
-      counters: counters(Cgroup.stats(Group.target(launcher, path)))
+      counters: counters(launcher, path)
     }
   end
+
+  @doc "What the kernel has counted; nothing where it cannot be asked."
+  @spec counters(pid, binary) :: counters
+  def counters(launcher, path), do: counters(Cgroup.stats(Group.target(launcher, path)))
 
   defp counters({:ok, stats}) do
     %{
@@ -52,23 +56,43 @@ defmodule Contained.Container.Census do
 
   defp counters({:error, _error}), do: @zero
 
-  @doc "The processes as they are known from now on, who has come and who has gone."
-  @spec compare(known | nil, [map]) :: {known, joined :: [map], left :: [map]}
-  def compare(known, processes) do
-    now = Map.new(processes, &{{&1.pid, &1.start_time}, &1})
-    before = known || now
+  @doc """
+  The processes as they are known from now on, who has come and who has gone; `leaders` are told of
+  by the launcher. Of the others, one whose parent is not in the container may be a command that is just being started:
+  it has come when it is seen for the second time.
+  """
+  @spec compare(known | nil, [map], [pos_integer]) ::
+          {known, joined :: [map], left :: [map]}
+  def compare(known, processes, leaders) do
+    pids = MapSet.new(processes, & &1.pid)
+    now = Map.new(processes, &{id(&1), mark(&1, known, pids, leaders)})
 
-    {now, Map.values(Map.drop(now, Map.keys(before))),
-     Map.values(Map.drop(before, Map.keys(now)))}
+    left =
+      for {id, %{seen: :other} = process} <- known || %{}, not is_map_key(now, id), do: process
+
+    {now, for({id, %{seen: :other} = process} <- now, new?(known, id), do: process), left}
   end
 
-  @doc "What has grown."
-  @spec grown(counters, counters) :: [{:oom | :memory | :pids, pos_integer}]
-  def grown(before, now), do: for({key, count} <- now, count > before[key], do: {key, count})
+  defp id(process), do: {process.pid, process.start_time}
 
-  @doc "The higher of each."
-  @spec highest(counters, counters) :: counters
-  def highest(before, now), do: Map.merge(before, now, fn _key, a, b -> max(a, b) end)
+  defp mark(process, known, pids, leaders) do
+    before = with(%{seen: seen} <- (known || %{})[id(process)], do: seen)
+
+    Map.put(
+      process,
+      :seen,
+      seen(before, process.pid in leaders, known == nil or process.ppid in pids)
+    )
+  end
+
+  # What was a leader stays one, also when its end has just been told.
+  defp seen(before, leader?, _inside?) when before == :leader or leader?, do: :leader
+  defp seen(nil, _leader?, false), do: :perhaps
+  defp seen(_before, _leader?, _inside?), do: :other
+
+  # At the first look nobody comes.
+  defp new?(nil, _id), do: false
+  defp new?(known, id), do: not match?(%{^id => %{seen: :other}}, known)
 
   @doc "Processes under their parents: each map with its `:children`."
   @spec tree([map]) :: [map]

@@ -2,6 +2,7 @@ defmodule Contained.Container.Events do
   @moduledoc false
   # Whom a container tells what happens in it: processes, forgotten when they end.
 
+  alias Contained.Container.Census
   alias Contained.{Error, Result}
 
   @opaque t :: %{reference => pid}
@@ -47,6 +48,17 @@ defmodule Contained.Container.Events do
 
   defp ended({:ended, map}), do: map
   defp ended(:launcher_down), do: :launcher_down
+
+  @doc "Tells what has grown; returns the counters as they are now."
+  @spec counted(t, Census.counters(), map) :: Census.counters()
+  def counted(events, before, counts) do
+    now = Map.merge(before, counts, fn _key, one, other -> max(one, other) end)
+    for {key, count} <- now, count > before[key], do: hit(events, key, count)
+    now
+  end
+
+  defp hit(events, :oom, count), do: publish(events, :oom, %{oom_kills: count})
+  defp hit(events, key, count), do: publish(events, :limit_hit, %{limit: key, count: count})
 
   @doc "Tells them, as `{:contained, container, event, details}`."
   @spec publish(t, atom, map) :: :ok

@@ -72,6 +72,7 @@ defmodule Contained.Container.Function do
     opts
     |> Keyword.update(:env, own, &(own ++ Enum.to_list(&1)))
     |> Keyword.merge(fds: [{@question, :input}, {@answer, :output}], stdin: :null)
+    |> Keyword.put_new(:stop_signal, :kill)
   end
 
   defp question(function, modules) do

@@ -117,7 +117,7 @@ defmodule Contained.Container.Server do
 
   defp told({:over, command, how}, state) do
     state = %{state | commands: Map.delete(state.commands, command.ref)}
-    over(command, how, look_for_waiting(state))
+    over(command, how, if(oom?(how), do: look(state), else: look_for_waiting(state)))
   end
 
   defp told({:group, kind, details}, state), do: {:noreply, happened(kind, details, state)}
@@ -152,6 +152,10 @@ defmodule Contained.Container.Server do
     end
   end
 
+  # v1 does not tell of it otherwise.
+  defp oom?({:ended, %{oom_kills: kills}}), do: kills > 0
+  defp oom?(_how), do: false
+
   defp ended(_command, %{reason: :exit, status: 0}, state), do: {:noreply, state}
 
   defp ended(_command, %{reason: reason}, state) when reason in [:stopped, :launcher_down],
@@ -173,14 +177,8 @@ defmodule Contained.Container.Server do
   defp happened(:limit_hit, %{limit: key, count: count}, state),
     do: counted(state, %{key => count})
 
-  defp counted(state, counts) do
-    now = Census.highest(state.counters, counts)
-    for {key, count} <- Census.grown(state.counters, now), do: hit(state, key, count)
-    %{state | counters: now}
-  end
-
-  defp hit(state, :oom, count), do: publish(state, :oom, %{oom_kills: count})
-  defp hit(state, key, count), do: publish(state, :limit_hit, %{limit: key, count: count})
+  defp counted(state, counts),
+    do: %{state | counters: Events.counted(state.events, state.counters, counts)}
 
   ## Looking
 
@@ -209,37 +207,19 @@ defmodule Contained.Container.Server do
   defp look(state), do: %{state | look_again?: true}
 
   defp seen({:shutdown, %{processes: processes, counters: counters}}, state) do
-    {known, joined, left} = Census.compare(state.known, processes)
-    ours = for {_ref, %{os_pid: os_pid}} <- state.commands, do: os_pid
-
-    for process <- joined,
-        process.pid not in ours,
-        do: publish(state, :process_joined, row(process))
-
-    for process <- left,
-        not registered?(state, process),
-        do: publish(state, :process_exited, row(process))
-
-    known = mark(known, state.known, ours)
+    leaders = for {_ref, %{os_pid: os_pid}} <- state.commands, do: os_pid
+    {known, joined, left} = Census.compare(state.known, processes, leaders)
+    for process <- joined, do: publish(state, :process_joined, row(process))
+    for process <- left, do: publish(state, :process_exited, row(process))
     state |> counted(counters) |> Map.put(:known, known) |> release(processes) |> again()
   end
 
   defp seen(_crashed, state), do: again(state)
 
-  defp row(process),
-    do:
-      %{os_pid: process.pid, registered: false}
-      |> Map.merge(Map.take(process, [:ppid, :name, :command]))
-
-  # Whose start was told at once, so is its end; it may be gone from the commands by then.
-  defp mark(known, before, ours) do
-    Map.new(known, fn {id, process} ->
-      told? = process.pid in ours or match?(%{^id => %{registered: true}}, before || %{})
-      {id, Map.put(process, :registered, told?)}
-    end)
+  defp row(process) do
+    row = Map.take(process, [:ppid, :name, :command])
+    Map.merge(row, %{os_pid: process.pid, registered: false})
   end
-
-  defp registered?(_state, process), do: Map.get(process, :registered, false)
 
   defp release(%{commands: commands} = state, []) when commands == %{} do
     for from <- state.waiting, do: GenServer.reply(from, :ok)

@@ -3,7 +3,7 @@ defmodule Contained.Container.Shutdown do
   # The end of a container, in its own process: its commands are stopped by their ladders, and what is
   # then left in its group is killed.
 
-  alias Contained.Container.{Events, Group}
+  alias Contained.Container.{Census, Events, Group}
 
   # SIGKILL has 5 s to work, see `Contained.Session`.
   @margin 7_000
@@ -18,6 +18,7 @@ defmodule Contained.Container.Shutdown do
     Group.stop_commands(launcher, config.path, ladder)
     stop_daemons(state.daemons)
     await(state, deadline(state, ladder))
+    Events.counted(state.events, state.counters, Census.counters(launcher, config.path))
     if state.mode == :groups, do: Group.control(launcher, config.path, last(config))
     Group.close(launcher, config.path)
     stop_launcher(state.own_launcher)

@@ -91,8 +91,10 @@ defmodule Contained.Launcher.Sessions do
   @doc "Whether a session may be started where `spec` wants it."
   @spec check_place(t, map) :: :ok | {:failed, :container, atom, binary}
   def check_place(sessions, spec) do
-    with {:error, reason} <- Groups.place(sessions.groups, spec[:container]),
-         do: {:failed, :container, reason, spec.container}
+    case Groups.place(sessions.groups, spec[:container]) do
+      {:ok, _container} -> :ok
+      {:error, reason} -> {:failed, :container, reason, spec.container}
+    end
   end
 
   defp container(sessions, spec) do
