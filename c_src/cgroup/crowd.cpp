@@ -16,7 +16,7 @@
 namespace contained::cgroup {
 namespace {
 
-constexpr int kPullRounds = 64;
+constexpr int kMostPulls = 64;
 
 }  // namespace
 
@@ -150,7 +150,7 @@ std::vector<Limit> Crowd::in_force(const std::vector<Limit>& limits) const {
 // there is below this one.
 Status Crowd::pull_in(const Group& part) const {
   std::unordered_set<pid_t> seen;
-  for (int round = 0; round < kPullRounds; ++round) {
+  for (int round = 0; round < kMostPulls; ++round) {
     bool any_new = false;
     for (const pid_t pid : track()->processes()) {
       if (!seen.insert(pid).second || part.contains(pid)) continue;

@@ -11,7 +11,7 @@
 namespace contained::cgroup {
 namespace {
 
-constexpr std::string_view kCounting[] = {"cpu", "memory", "pids", "io"};
+constexpr std::string_view kAllControllers[] = {"cpu", "memory", "pids", "io"};
 
 std::uint64_t count_in(int dirfd, std::string_view controller, Version version,
                        std::string_view name) {
@@ -65,7 +65,7 @@ Result<Stats> Crowd::stats() const {
     const int dirfd = place.group->fd();
     if (place.version == Version::kV2) {
       stats = cpu_of(dirfd);
-      for (const auto name : kCounting) add_stats(dirfd, name, Version::kV2, false, stats);
+      for (const auto name : kAllControllers) add_stats(dirfd, name, Version::kV2, false, stats);
       continue;
     }
     Stats more;

@@ -16,16 +16,16 @@
 namespace contained::engine {
 namespace {
 
-using Op = protocol::GroupControl::Op;
+using GroupOp = protocol::GroupControl::Op;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kEndTick{5};
-constexpr int kMostEndRounds = 1000;
+constexpr milliseconds kRoundPause{5};
+constexpr int kMostRounds = 1000;
 
 // A group that meets its limit all the time is told of so often at most.
 constexpr milliseconds kRest{100};
 
-constexpr const char* kFiles[] = {"cgroup.events", "memory.events", "pids.events"};
+constexpr const char* kEventFiles[] = {"cgroup.events", "memory.events", "pids.events"};
 
 void after(asio::io_context& io, milliseconds pause, std::function<void()> then) {
   auto timer = std::make_shared<asio::steady_timer>(io, pause);
@@ -63,17 +63,17 @@ void Groups::handle(const protocol::GroupControl& request) {
 void Groups::perform(cgroup::Crowd& crowd, const protocol::GroupControl& request) {
   const auto& control = request.control;
   switch (request.op) {
-    case Op::kMake:
+    case GroupOp::kMake:
       return done(control.ref, crowd.make());
-    case Op::kWatch:
+    case GroupOp::kWatch:
       return watch(crowd, control.ref);
-    case Op::kUnwatch:
+    case GroupOp::kUnwatch:
       unwatch(crowd.name());
       return done(control.ref, Done{});
-    case Op::kRemove:
+    case GroupOp::kRemove:
       unwatch(crowd.name());
       return finish(std::make_shared<End>(End{crowd.name(), control.ref, true}));
-    case Op::kControl:
+    case GroupOp::kControl:
       if (control.op != protocol::Control::Op::kKill) return outbox_.send(answer(control, crowd));
       return finish(std::make_shared<End>(End{crowd.name(), control.ref, false}));
   }
@@ -92,10 +92,10 @@ void Groups::finish(const std::shared_ptr<End>& end) {
   if (!crowd) return done(end->ref, crowd.error());
   auto over = crowd->remove_or_kill(end->remove);
   if (over && *over) return done(end->ref, Done{});
-  if (++end->rounds > kMostEndRounds) {
+  if (++end->rounds > kMostRounds) {
     return done(end->ref, over ? Error{EBUSY, Stage::kCgroup, end->group} : over.error());
   }
-  after(io_, kEndTick, [this, end] { finish(end); });
+  after(io_, kRoundPause, [this, end] { finish(end); });
 }
 
 // ---- Watching
@@ -117,7 +117,7 @@ void Groups::watch(cgroup::Crowd& crowd, std::uint32_t ref) {
 // Those of a controller come with the first limit of its kind: looked for whenever it is looked at.
 void Groups::add_files(cgroup::Crowd& crowd, Watch& watch) {
   for (const int dirfd : crowd.directories()) {
-    for (const auto* const file : kFiles) {
+    for (const auto* const file : kEventFiles) {
       const auto path = fmt::format("/proc/self/fd/{}/{}", dirfd, file);
       const int descriptor =
           ::inotify_add_watch(changes_->native_handle(), path.c_str(), IN_MODIFY);

@@ -7,11 +7,12 @@
 namespace contained::protocol {
 namespace {
 
-using Op = GroupControl::Op;
+using GroupOp = GroupControl::Op;
 
 // Those that a command has no use for.
-constexpr std::array kOps = {Named<Op>{"make", Op::kMake}, Named<Op>{"remove", Op::kRemove},
-                             Named<Op>{"watch", Op::kWatch}, Named<Op>{"unwatch", Op::kUnwatch}};
+constexpr std::array kGroupOps = {
+    Named<GroupOp>{"make", GroupOp::kMake}, Named<GroupOp>{"remove", GroupOp::kRemove},
+    Named<GroupOp>{"watch", GroupOp::kWatch}, Named<GroupOp>{"unwatch", GroupOp::kUnwatch}};
 
 }  // namespace
 
@@ -19,7 +20,7 @@ bool read_group(TermReader& in, GroupControl& request) {
   if (!read_number(in, 0, kMaxId, request.control.ref)) return false;
   if (!read_text(in, request.group)) return false;
   auto ahead = in;
-  if (read_choice(ahead, kOps, request.op)) {
+  if (read_choice(ahead, kGroupOps, request.op)) {
     in = ahead;
     return true;
   }
