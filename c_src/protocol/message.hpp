@@ -234,6 +234,20 @@ struct Control {
   std::string value;
 };
 
+/// The same of a parent group, with the commands in it, see README.md, "Groups".
+struct GroupControl {
+  enum class Op : std::uint8_t {
+    kControl,  ///< |control|, whose id is 0
+    kMake,
+    kRemove,
+    kWatch,
+    kUnwatch
+  };
+  std::string group;
+  Op op = Op::kControl;
+  Control control;
+};
+
 /// Makes a pipe that commands may be given by this name.
 struct OpenLink {
   std::string name;
@@ -258,7 +272,7 @@ struct Unusable {
 };
 
 using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control,
-                             OpenLink, CloseLink, Ping, Shutdown, Unusable>;
+                             GroupControl, OpenLink, CloseLink, Ping, Shutdown, Unusable>;
 
 // ---- Events: worker to VM
 
@@ -375,6 +389,14 @@ struct Answer {
       what;
 };
 
+/// Something has happened in a group that is watched.
+struct GroupEvent {
+  std::string group;
+  std::string_view kind;    ///< "populated", "empty", "oom", "limit_hit"
+  std::string_view limit;   ///< of limit_hit, "memory" or "pids"
+  std::uint64_t count = 0;  ///< of oom and limit_hit: how often by now
+};
+
 struct Refused {
   Id id = 0;
   std::string request;
@@ -390,6 +412,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Stuck, Ended, Answer, Refused, Pong, VmSignal>;
+                           Stuck, Ended, Answer, GroupEvent, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

@@ -48,6 +48,12 @@ defmodule Contained.Error.Advice do
   def on(%{stage: stage} = error) when stage in [:namespace, :mount, :id_map, :network],
     do: Isolation.on(error)
 
+  def on(%{stage: :container, reason: :ebusy}),
+    do: "Another container of this launcher has that :group and :name"
+
+  def on(%{stage: :container, reason: :noproc}),
+    do: "Start it under a supervisor, before what runs in it"
+
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"
 
