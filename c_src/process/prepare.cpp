@@ -51,7 +51,8 @@ CredentialsPlan credentials_plan(const SpawnSpec& spec, Pointers& pointers) {
 
 // Where no group may be changed, those of ours stay, unless others were asked for by name.
 std::optional<std::vector<gid_t>> groups_for(const SpawnSpec& spec, const IdMaps& maps) {
-  if (maps.deny_setgroups && !spec.who.groups) return std::nullopt;
+  const bool named = spec.who.groups && !spec.isolation.by_way_of_user;
+  if (maps.deny_setgroups && !named) return std::nullopt;
   return groups_to_set(spec.who);
 }
 
@@ -67,8 +68,10 @@ Status add_isolation(const SpawnSpec& spec, Pointers& pointers) {
   return Done{};
 }
 
-void put_isolation(ChildPlan& plan, const SpawnSpec& spec, const Pointers& pointers) {
+void put_isolation(ChildPlan& plan, const SpawnSpec& spec, Pointers& pointers,
+                   const Refused& refused) {
   if (spec.isolation.plain()) return;
+  pointers.namespaces.mounts.old_calls = refused.mount_calls;
   plan.namespaces = &pointers.namespaces;
   plan.clone_flags = spec.isolation.namespaces & kMadeByFork;
   if (!spec.isolation.has(kNewUser)) return;
@@ -99,7 +102,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
                    const Refused& refused) {
   ChildPlan plan;
   plan.entry = run_child;
-  put_isolation(plan, spec, pointers);
+  put_isolation(plan, spec, pointers, refused);
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();

@@ -36,6 +36,14 @@ defmodule Contained.Needs do
   @doc "A control group v2 for each command."
   def groups_v2, do: containment([:cgroup2, :hybrid])
 
+  @doc "The native functions, which are optional."
+  def native do
+    case Contained.Native.status() do
+      :loaded -> false
+      {:not_loaded, why} -> "needs the native functions: #{why}"
+    end
+  end
+
   @doc "A file of a command's control group."
   def file(name) do
     with false <- groups() do
