@@ -21,6 +21,7 @@ struct Refused {
   bool clone3 = false;
   bool pidfd_open = false;
   bool close_range = false;
+  bool mount_calls = false;  ///< open_tree(2) and its like; only a test sets it
 
   /// Signals that this process ignores, bit n-1 for signal n: read at the first spawn and reset in
   /// every child. Whoever ignores another one later clears this, or the children inherit it.
@@ -47,7 +48,7 @@ enum class ExecState { kPending, kDone, kFailed };
 
 struct ExecStatus {
   ExecState state = ExecState::kPending;
-  Error error;  ///< when kFailed; subject is left empty
+  Error error;  ///< when kFailed; its subject as far as the child knows it
 };
 
 /// What the status pipe says so far. kPending: wait until |status_fd| is readable and ask again.

@@ -3,6 +3,7 @@ defmodule Contained.Error.Advice do
   # What to do about an error, one sentence.
 
   alias Contained.Error
+  alias Contained.Error.Isolation
 
   @spec on(Error.t()) :: binary | nil
   def on(%{stage: :exec, reason: :enoent, subject: <<?/, _::binary>>}),
@@ -44,6 +45,15 @@ defmodule Contained.Error.Advice do
       when stage in [:ids, :nice, :oom_score_adj, :capabilities] and reason in [:eperm, :eacces],
       do: "The VM has to run as root for that, or with the capability that it takes"
 
+  def on(%{stage: stage} = error) when stage in [:namespace, :mount, :id_map, :network],
+    do: Isolation.on(error)
+
+  def on(%{stage: :container, reason: :ebusy}),
+    do: "Another container of this launcher has that :group and :name"
+
+  def on(%{stage: :container, reason: :noproc}),
+    do: "Start it under a supervisor, before what runs in it"
+
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"
 
@@ -55,6 +65,12 @@ defmodule Contained.Error.Advice do
 
   def on(%{stage: :status_file, reason: reason}) when reason in [:eloop, :enotsup, :eisdir],
     do: "It has to be a regular file; for others there is Contained.Daemon.subscribe/1"
+
+  def on(%{stage: :lock, reason: reason}) when reason in [:eloop, :eperm, :enotsup, :eisdir],
+    do: "It has to be a regular file of the VM's user that holds nothing but a number"
+
+  def on(%{stage: :notify, reason: :eperm}),
+    do: "The socket has to belong to the daemon's user, which only root can see to"
 
   def on(%{stage: :ready, result: %{stdout: out, stderr: err}}) when out not in [nil, ""],
     do: wrote(out <> (err || ""))
