@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,9 @@ class Group {
   /// Opens an existing one. |parent_fd| must outlive it in both cases: remove() needs it.
   static Result<Group> open(int parent_fd, std::string name, std::string hierarchy = {});
 
+  /// Opens the one at the absolute |path|; a symbolic link is refused. remove() cannot remove it.
+  static Result<Group> at(const std::string& path, std::string hierarchy = {});
+
   bool valid() const { return dir_.valid(); }
   int fd() const { return dir_.get(); }  ///< for CLONE_INTO_CGROUP
   const std::string& name() const { return name_; }
@@ -71,6 +75,21 @@ class Group {
   /// Whether any live process is in it or below; false for a group that is gone. v1: by listing.
   Result<bool> populated() const;
 
+  /// A file of it that is shorter than a page, by one read(2).
+  Result<std::string> read(const char* file) const;
+
+  /// Keeps the small files of v2 that are asked for again and again open, kKeptFiles at most: to open
+  /// one takes longer than to read it. Those that cannot be opened are opened when asked for.
+  void keep_open();
+  static constexpr int kKeptFiles = 3;
+
+  /// Both by one read. v1: populated() and frozen().
+  struct State {
+    std::optional<bool> populated;
+    std::optional<bool> frozen;
+  };
+  State state() const;
+
   /// cgroup.events opened for reading: poll(2) for POLLPRI, then read_populated(). Only a read of
   /// this very descriptor takes the POLLPRI back, and a new one has it pending. ENOTSUP on v1.
   Result<UniqueFd> open_events() const;
@@ -92,11 +111,22 @@ class Group {
   bool renew();
   bool renewed() const { return renewed_; }
 
+  /// What it had counted when it was last renewed; and to one that is opened elsewhere, telling it.
+  const CpuTime& before() const { return before_; }
+  void renewed_at(const CpuTime& before);
+
+  /// The directory's inode number, by which two groups of one name are told apart; 0 when unknown.
+  std::uint64_t inode() const;
+
   /// rmdir(2), sub-groups first. True when it is gone (also by another's hand); false while it is
   /// populated or has more sub-groups than one call removes: call again. Other failures are errors.
   Result<bool> remove();
 
  private:
+  struct Kept {
+    const char* name;
+    UniqueFd file;
+  };
   Group(int parent_fd, std::string name, std::string hierarchy, UniqueFd dir);
   Status find_shown() const;
   bool can_freeze() const;
@@ -110,6 +140,7 @@ class Group {
   CpuTime counted_;  // by the kernel, when it was asked last
   CpuTime before_;   // of that, before it was renewed
   bool renewed_ = false;
+  std::vector<Kept> kept_;
   UniqueFd dir_;               // O_PATH: all that CLONE_INTO_CGROUP and the *at calls need
   mutable std::string shown_;  // shown_path() of it, empty until asked for
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cgroup/text.hpp"
+
 namespace contained::cgroup {
 namespace {
 
@@ -14,11 +16,6 @@ constexpr std::array<std::string_view, 19> kOwners = {
     "cgroup",  "cpu",     "cpuacct",  "cpuset", "memory", "io",         "blkio",
     "pids",    "hugetlb", "rdma",     "misc",   "dmem",   "perf_event", "freezer",
     "devices", "net_cls", "net_prio", "irq",    "debug"};
-
-template <std::size_t N>
-bool has(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -52,6 +49,14 @@ bool valid_path(std::string_view path) {
 }
 
 bool valid_file(std::string_view name) { return is_plain(name) && is_file_name(name); }
+
+bool is_ours_alone(std::string_view file) {
+  constexpr std::array<std::string_view, 9> kOurs = {
+      "cgroup.procs", "cgroup.threads",        "cgroup.subtree_control",
+      "cgroup.type",  "cgroup.clone_children", "freezer.state",
+      "tasks",        "notify_on_release",     "release_agent"};
+  return has(kOurs, file);
+}
 
 std::string_view owner_of(std::string_view name) {
   return has(kFiles, name) ? std::string_view("cgroup") : name.substr(0, name.find('.'));

@@ -18,8 +18,6 @@
 namespace contained::process {
 namespace {
 
-using Kind = MountStep::Kind;
-
 // ---- The parent's half
 
 std::size_t depth(std::string_view path) {
@@ -39,7 +37,7 @@ void add_tmpfs(const Isolation& isolation, MountsRoom& room) {
   room.options.reserve(isolation.tmpfs.size());
   for (const auto& tmpfs : isolation.tmpfs) {
     room.options.push_back(options_of(tmpfs));
-    MountStep step = {Kind::kTmpfs};
+    MountStep step = {MountStep::Kind::kTmpfs};
     step.target = tmpfs.target.c_str();
     step.options = room.options.back().c_str();
     room.steps.push_back(step);
@@ -48,7 +46,7 @@ void add_tmpfs(const Isolation& isolation, MountsRoom& room) {
 
 void add_binds(const Isolation& isolation, MountsRoom& room) {
   for (const auto& bind : isolation.binds) {
-    MountStep step = {Kind::kBind};
+    MountStep step = {MountStep::Kind::kBind};
     step.source = bind.source.c_str();
     step.target = bind.target.c_str();
     step.read_only = bind.read_only;
@@ -72,7 +70,7 @@ void cut_off() noexcept {
 void open_sources(const MountsPlan& plan, bool old_calls) noexcept {
   for (std::size_t i = 0; i < plan.count; ++i) {
     auto& step = plan.steps[i];
-    if (step.kind != Kind::kBind) continue;
+    if (step.kind != MountStep::Kind::kBind) continue;
     step.source_fd = open_source(step, old_calls);
     require_about(step.source_fd >= 0, step.source, Stage::kMount);
   }
@@ -81,7 +79,7 @@ void open_sources(const MountsPlan& plan, bool old_calls) noexcept {
 bool is_root(const MountStep& step) noexcept { return step.target[1] == '\0'; }
 
 bool has_tmpfs_root(const MountsPlan& plan) noexcept {
-  return plan.count > 0 && plan.steps[0].kind == Kind::kTmpfs && is_root(plan.steps[0]);
+  return plan.count > 0 && plan.steps[0].kind == MountStep::Kind::kTmpfs && is_root(plan.steps[0]);
 }
 
 void mount_tmpfs(const char* where, const MountStep& step) noexcept {
@@ -114,7 +112,7 @@ void note_device(int root, MountStep& step) noexcept {
 bool is_ours(dev_t device, const void* context) noexcept {
   const auto& plan = *static_cast<const MountsPlan*>(context);
   return std::any_of(plan.steps, plan.steps + plan.count, [device](const MountStep& step) {
-    return step.kind == Kind::kTmpfs && step.device == device && device != 0;
+    return step.kind == MountStep::Kind::kTmpfs && step.device == device && device != 0;
   });
 }
 
@@ -122,7 +120,8 @@ int open_target(int root, const MountStep& step, const MountsPlan& plan) noexcep
   struct stat source = {};
   struct stat found = {};
   source.st_mode = S_IFDIR;
-  if (step.kind == Kind::kBind) require_mounted(::fstat(step.source_fd, &source) == 0, step);
+  if (step.kind == MountStep::Kind::kBind)
+    require_mounted(::fstat(step.source_fd, &source) == 0, step);
   const bool file = !S_ISDIR(source.st_mode);
   const int target = resolve_or_make(root, step.target, file, {is_ours, &plan});
   require_mounted(target >= 0 && ::fstat(target, &found) == 0, step);
@@ -140,18 +139,18 @@ void mount_proc(int target, const MountStep& step) noexcept {
 void perform(int root, MountStep& step, const MountsPlan& plan, bool old_calls) noexcept {
   // Else whoever may unmount ours sees the one below it. Where that one is not ours to unmount (it
   // came with a user namespace), ours covers it.
-  if (step.kind == Kind::kProc && plan.root == nullptr) ::umount2("/proc", MNT_DETACH);
+  if (step.kind == MountStep::Kind::kProc && plan.root == nullptr) ::umount2("/proc", MNT_DETACH);
   const int target = open_target(root, step, plan);
   switch (step.kind) {
-    case Kind::kProc:
+    case MountStep::Kind::kProc:
       mount_proc(target, step);
       break;
-    case Kind::kTmpfs:
+    case MountStep::Kind::kTmpfs:
       require_mounted(::fchdir(target) == 0, step);
       mount_tmpfs(".", step);
       note_device(root, step);
       break;
-    case Kind::kBind:
+    case MountStep::Kind::kBind:
       require_mounted(bind_mount(root, target, step, old_calls), step);
       ::close(step.source_fd);
       break;
@@ -173,7 +172,7 @@ void change_root(const MountsPlan& plan, int root) noexcept {
 MountsPlan mounts_for(const Isolation& isolation, MountsRoom& room) {
   MountsPlan plan;
   if (isolation.has(kNewPid)) {
-    room.steps.push_back({Kind::kProc});
+    room.steps.push_back({MountStep::Kind::kProc});
     room.steps.back().target = "/proc";
   }
   add_tmpfs(isolation, room);

@@ -217,6 +217,8 @@ struct Control {
     kFreeze,
     kThaw,
     kKill,
+    kThreads,
+    kPlaces,
     kSetLimits,
     kMigrate,
     kGet,
@@ -230,6 +232,20 @@ struct Control {
   std::int32_t pid = 0;
   std::string file;
   std::string value;
+};
+
+/// The same of a parent group, with the commands in it, see README.md, "Groups".
+struct GroupControl {
+  enum class Op : std::uint8_t {
+    kControl,  ///< |control|, whose id is 0
+    kMake,
+    kRemove,
+    kWatch,
+    kUnwatch
+  };
+  std::string group;
+  Op op = Op::kControl;
+  Control control;
 };
 
 /// Makes a pipe that commands may be given by this name.
@@ -256,7 +272,7 @@ struct Unusable {
 };
 
 using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control,
-                             OpenLink, CloseLink, Ping, Shutdown, Unusable>;
+                             GroupControl, OpenLink, CloseLink, Ping, Shutdown, Unusable>;
 
 // ---- Events: worker to VM
 
@@ -352,6 +368,15 @@ struct ControlError {
   std::string subject;
 };
 
+/// A directory of a command's group.
+struct PlaceRow {
+  std::vector<std::string> controllers;
+  std::string path;
+  std::uint64_t inode = 0;
+  /// User and system time in microseconds that it had counted before the command.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> before;
+};
+
 using Counters = std::vector<std::pair<std::string, std::uint64_t>>;
 
 /// Answers Control. monostate: done.
@@ -359,8 +384,17 @@ struct Answer {
   Id id = 0;
   std::uint32_t ref = 0;
   std::variant<std::monostate, ControlError, std::string, std::uint64_t, Counters,
-               std::vector<Limit>, std::vector<ProcessRow>>
+               std::vector<Limit>, std::vector<ProcessRow>, std::vector<PlaceRow>,
+               std::vector<std::int64_t>>
       what;
+};
+
+/// Something has happened in a group that is watched.
+struct GroupEvent {
+  std::string group;
+  std::string_view kind;    ///< "populated", "empty", "oom", "limit_hit"
+  std::string_view limit;   ///< of limit_hit, "memory" or "pids"
+  std::uint64_t count = 0;  ///< of oom and limit_hit: how often by now
 };
 
 struct Refused {
@@ -378,6 +412,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Stuck, Ended, Answer, Refused, Pong, VmSignal>;
+                           Stuck, Ended, Answer, GroupEvent, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

@@ -6,6 +6,7 @@ defmodule Contained.Command do
   # absolute path last, by `check/1`, when the collectables are open.
 
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Container.Placement
   alias Contained.Environment.Files
   alias Contained.Options.{Fds, Namespaces}
 
@@ -55,6 +56,7 @@ defmodule Contained.Command do
     Enum.each(args, &check_argument!(kind, &1))
 
     with {:ok, options} <- parse(kind, program, opts),
+         {:ok, options} <- Placement.enter(options),
          {:ok, place} <- locate(kind, program, options) do
       build(kind, place, args, options, {program, args, opts})
     end
@@ -116,8 +118,9 @@ defmodule Contained.Command do
   def shell(line, opts) do
     check_program!(:shell, line)
     args = ["-c", "(" <> body(line) <> "\n)"]
-    options = Options.parse!(:shell, opts)
-    build(:shell, shell_place(options), args, options, {line, [], opts})
+
+    with {:ok, options} <- :shell |> Options.parse!(opts) |> Placement.enter(),
+         do: build(:shell, shell_place(options), args, options, {line, [], opts})
   end
 
   # As System.shell/2: the first in PATH. It names itself by that path in its messages.
@@ -175,7 +178,7 @@ defmodule Contained.Command do
 
   defp build(kind, place, args, options, call) do
     refuse_conflicts!(options)
-    spec = spec(kind, place, args, options)
+    spec = kind |> spec(place, args, options) |> Placement.put(options)
 
     with {:ok, who} <- Identity.resolve(options), {:ok, files} <- Files.changes(options) do
       who = put_elem(who, 0, Namespaces.ids(elem(who, 0), spec, options))

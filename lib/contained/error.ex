@@ -6,8 +6,8 @@ defmodule Contained.Error do
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:namespace`,
-      `:mount`, `:id_map`, `:network`, `:fork`, ...,
-      `:launcher`; of a daemon also `:ready`, `:pidfile` and `:status_file`
+      `:mount`, `:id_map`, `:network`, `:fork`, ..., `:container`, `:launcher`; of a daemon also `:ready`,
+      `:notify`, `:lock`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -90,7 +90,10 @@ defmodule Contained.Error do
     option: "cannot start the command with this option",
     pidfile: "cannot write the process id to the :pidfile",
     status_file: "cannot write what happens to the :status_file",
+    lock: "cannot lock the file of :single_instance",
+    notify: "cannot open the socket for what the daemon's program tells",
     ready: "the daemon did not become ready:",
+    container: "cannot run the command in the container",
     launcher: "cannot run the command by the launcher"
   }
 
@@ -119,6 +122,8 @@ defmodule Contained.Error do
 
   defp why(%{stage: :ready, reason: :exit_status} = error), do: "it " <> ending(error)
   defp why(%{stage: :ready, reason: :check_failed}), do: "the function of :ready failed"
+
+  defp why(%{stage: :container, reason: :noproc}), do: "it is not running"
 
   # Of a name that is looked up, or of a process, no file is missing.
   defp why(%{stage: stage, reason: :enoent}) when stage in [:user, :group, :groups],

@@ -36,6 +36,14 @@ defmodule Contained.Needs do
   @doc "A control group v2 for each command."
   def groups_v2, do: containment([:cgroup2, :hybrid])
 
+  @doc "The native functions, which are optional."
+  def native do
+    case Contained.Native.status() do
+      :loaded -> false
+      {:not_loaded, why} -> "needs the native functions: #{why}"
+    end
+  end
+
   @doc "A file of a command's control group."
   def file(name) do
     with false <- groups() do
@@ -49,6 +57,16 @@ defmodule Contained.Needs do
   @doc "A program of the system, see scripts/setup."
   def program(name) do
     if System.find_executable(name), do: false, else: "needs the program #{name}"
+  end
+
+  @doc "So many gigabytes of disk for temporary files."
+  def disk(gigabytes) do
+    {table, 0} = System.cmd("df", ["-Pk", System.tmp_dir!()])
+    [_, free] = Regex.run(~r/(\d+) +\d+% [^\n]*\n\z/, table)
+
+    if String.to_integer(free) > gigabytes * 1_000_000,
+      do: false,
+      else: "needs #{gigabytes} GB of disk"
   end
 
   @doc "All of these, in one word for each that is missing."

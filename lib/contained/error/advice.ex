@@ -48,6 +48,12 @@ defmodule Contained.Error.Advice do
   def on(%{stage: stage} = error) when stage in [:namespace, :mount, :id_map, :network],
     do: Isolation.on(error)
 
+  def on(%{stage: :container, reason: :ebusy}),
+    do: "Another container of this launcher has that :group and :name"
+
+  def on(%{stage: :container, reason: :noproc}),
+    do: "Start it under a supervisor, before what runs in it"
+
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"
 
@@ -59,6 +65,12 @@ defmodule Contained.Error.Advice do
 
   def on(%{stage: :status_file, reason: reason}) when reason in [:eloop, :enotsup, :eisdir],
     do: "It has to be a regular file; for others there is Contained.Daemon.subscribe/1"
+
+  def on(%{stage: :lock, reason: reason}) when reason in [:eloop, :eperm, :enotsup, :eisdir],
+    do: "It has to be a regular file of the VM's user that holds nothing but a number"
+
+  def on(%{stage: :notify, reason: :eperm}),
+    do: "The socket has to belong to the daemon's user, which only root can see to"
 
   def on(%{stage: :ready, result: %{stdout: out, stderr: err}}) when out not in [nil, ""],
     do: wrote(out <> (err || ""))

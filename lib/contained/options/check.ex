@@ -35,6 +35,8 @@ defmodule Contained.Options.Check do
   def check({:range, min, max}, value) when value in min..max//1, do: {:ok, value}
   def check({:one_of, values}, value), do: check_one_of(values, value)
   def check(:launcher, value), do: check_launcher(value)
+  def check(:container, name) when name in [nil, true, false, :dedicated], do: :error
+  def check(:container, value), do: check_launcher(value)
   def check(:limits, value), do: Limits.encode(value)
   def check(:group_path, value), do: Name.split(value, 4)
   def check(:own_path, value), do: Name.split(value, 5)

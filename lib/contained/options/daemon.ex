@@ -53,7 +53,11 @@ defmodule Contained.Options.Daemon do
          "matter. It runs in a process of its own, and `start_link/3` does not wait for it"},
       {:ready, {:daemon, :ready}, ":none",
        "when the daemon counts as ready, see \"Readiness\": #{Ready.allowed()}"},
-      {:ready_timeout, {:daemon, :wait}, "30_000", "milliseconds in which it has to become so"}
+      {:ready_timeout, {:daemon, :wait}, "30_000", "milliseconds in which it has to become so"},
+      {:watchdog, {:range, 1, @max_wait}, nil,
+       "milliseconds within which the program, once it is ready, has to say again and again that it is alive, by\n" <>
+         "`WATCHDOG=1` of sd_notify(3). One that is silent is stopped, and has failed with the reason\n" <>
+         "`:watchdog`. See \"sd_notify\""}
     ]
   end
 
@@ -88,6 +92,11 @@ defmodule Contained.Options.Daemon do
       {:pidfile, :string, nil,
        "a file that holds the process id of the program while it runs. It is written in one step,\n" <>
          "and a link, a file of another owner, or one that names a living process is refused"},
+      {:single_instance, :string, nil,
+       "a file that is locked (flock(2)) as long as the daemon lives, so that there is one of it on the\n" <>
+         "machine. When another one has it, the start fails with `{:error, {:already_running, os_pid}}`, or `nil` for\n" <>
+         "the process id when none stands in the file. It is made if there is none, holds the process id of the program\n" <>
+         "that runs, and stays, empty"},
       {:status_file, :string, nil,
        "a file to which a line is appended for each thing that happens, for scripts: the time, what it\n" <>
          "was, the process id and the program, and of an exit how it was. Only a regular file is\n" <>

@@ -166,7 +166,10 @@ defmodule Contained.Options.Schema do
   defp placement do
     [
       {:launcher, :launcher, "Contained.Launcher",
-       "the launcher to use, a name or a pid, or `:dedicated`: one for this command alone", @all}
+       "the launcher to use, a name or a pid, or `:dedicated`: one for this command alone", @all},
+      {:container, :container, nil,
+       "the container to run in, see `Contained.Container`: its launcher is used, and its control\n" <>
+         "group is the one that `:cgroup_group`, `:cgroup_name` and the like are below", @all}
     ]
   end
 

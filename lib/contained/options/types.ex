@@ -19,6 +19,7 @@ defmodule Contained.Options.Types do
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
   def allowed(:launcher), do: "the name or pid of a launcher, or :dedicated"
+  def allowed(:container), do: "the name or pid of a container"
 
   def allowed(:group_path), do: "at most 4 names joined by /, each " <> Name.allowed()
   def allowed(:own_path), do: "at most 5 names joined by /, each " <> Name.allowed()
@@ -76,6 +77,7 @@ defmodule Contained.Options.Types do
   def typespec({:range, min, _max}) when min < 0, do: quote(do: integer)
   def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
   def typespec({:range, _min, _max}), do: quote(do: pos_integer)
+  def typespec(:container), do: quote(do: GenServer.server())
   def typespec(:launcher), do: quote(do: GenServer.server() | :dedicated)
 
   def typespec(:ladder) do

@@ -4,7 +4,7 @@ defmodule Contained.Daemon.LogToTest do
 
   import ExUnit.CaptureLog
 
-  alias Contained.Daemon
+  alias Contained.{Daemon, Needs}
 
   @moduletag :port
   @moduletag :capture_log
@@ -21,7 +21,7 @@ defmodule Contained.Daemon.LogToTest do
     reason
   end
 
-  test "the file is complete when the daemon has ended", %{log: log} do
+  test "D13: the file is complete when the daemon has ended", %{log: log} do
     assert run("seq 10000; printf last", log_to: {:file, log}) == :normal
     assert File.read!(log) == Enum.map_join(1..10_000, &"#{&1}\n") <> "last"
   end
@@ -81,6 +81,50 @@ defmodule Contained.Daemon.LogToTest do
   test "a sink that cannot be opened is a start error, and nothing runs", %{dir: dir} do
     assert {:error, %Contained.Error{stage: :file, reason: :enoent}} =
              Daemon.start_link("sleep", ["100"], log_to: {:file, Path.join(dir, "no/log")})
+  end
+
+  test "syslog gets a packet for each line", %{dir: dir} do
+    path = Path.join(dir, "socket")
+    {:ok, socket} = :gen_udp.open(0, [:local, :binary, active: true, ifaddr: {:local, path}])
+    sink = {:syslog, "app", :daemon, :notice, socket: path}
+    assert run("echo one; printf two", log_to: sink) == :normal
+
+    for line <- ["one", "two"] do
+      assert_receive {:udp, ^socket, _, _, <<"<29>", rest::binary>>}, 10_000
+      assert rest =~ ~r/\A[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d app: #{line}\z/
+    end
+  end
+
+  @tag skip: Needs.root()
+  test "a log command runs as its own user", %{dir: dir} do
+    File.chmod!(dir, 0o777)
+    script = "id -u > #{dir}/id; exec cat > #{dir}/out"
+    sink = {:command, "sh", ["-c", script], user: 65_534, group: 65_534, groups: []}
+    assert run("id -u", log_to: sink) == :normal
+    assert File.read!("#{dir}/id") == "65534\n"
+    assert File.read!("#{dir}/out") == "0\n"
+  end
+
+  test "a start that fails says what the program wrote last, 20 times", %{log: log} do
+    text = Enum.map_join(1..2_000, &"#{&1}\n") <> "last words"
+    script = "seq 2000; printf 'last words'; exit 3"
+
+    for opts <- [[], [capture: true]], round <- 1..10 do
+      path = "#{log}-#{length(opts)}-#{round}"
+      opts = [log_to: {:file, path}, ready: {:file, "/no/such/file"}] ++ opts
+      {:error, error} = Daemon.start_link("sh", ["-c", script], opts)
+      assert %{stage: :ready, reason: :exit_status, result: %{status: 3, stdout: told}} = error
+      size = if opts[:capture], do: byte_size(text), else: 8_192
+      assert told == binary_part(text, byte_size(text), -size)
+      assert File.read!(path) == text
+    end
+  end
+
+  test "one that is not ready in time as well", %{log: log} do
+    script = "echo here I am; exec sleep 100"
+    opts = [log_to: {:file, log}, ready: {:file, "/no/such/file"}, ready_timeout: within(300)]
+    {:error, error} = Daemon.start_link("sh", ["-c", script], opts)
+    assert %{reason: :timeout, result: %{stdout: "here I am\n"}} = error
   end
 
   test "what went wrong with a sink is told", %{dir: dir} do
