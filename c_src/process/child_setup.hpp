@@ -43,6 +43,7 @@ struct ChildPlan {
   pid_t parent = 0;                    ///< who must still be our parent
   const rlimit* open_files = nullptr;  ///< null: inherited
   CredentialsPlan credentials;
+  const Seal* seal = nullptr;  ///< null: none
 
   /// Signals whose disposition is set to the default. After CLONE_CLEAR_SIGHAND only those that the
   /// parent ignores are left to reset, see clone(2).

@@ -55,15 +55,15 @@ Result<Spawned> spawn(const SpawnSpec& spec, Refused& refused) {
 }
 
 ExecStatus read_exec_status(int status_fd) {
-  StatusWord word = {};
+  std::array<char, kMostStatusBytes> written;
   ssize_t n = 0;
   do {
-    n = ::read(status_fd, word.data(), word.size());
+    n = ::read(status_fd, written.data(), written.size());
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return {ExecState::kPending, {}};
   if (n < 0) return {ExecState::kFailed, Error::last(Stage::kPipe)};
   if (n == 0) return {ExecState::kDone, {}};
-  return {ExecState::kFailed, decode_status(word)};
+  return {ExecState::kFailed, decode_status({written.data(), static_cast<std::size_t>(n)})};
 }
 
 }  // namespace contained::process

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "process/credentials.hpp"
+#include "process/seal.hpp"
 
 namespace contained::process {
 
@@ -49,6 +50,9 @@ struct SpawnSpec {
 
   /// As whom it runs.
   Credentials who;
+
+  /// What it may do no more, from the exec on.
+  Seal seal;
 
   /// Given back to the child before |who|; the worker raises its own. None: inherited.
   std::optional<rlimit> open_files;

@@ -1,7 +1,9 @@
 #include "process/status_word.hpp"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -57,9 +59,27 @@ Error decode_status(const StatusWord& word) {
   return Error{code, stage, subject_of(stage, detail)};
 }
 
+Error decode_status(std::string_view written) {
+  StatusWord word = {};
+  const auto size = std::min(word.size(), written.size());
+  std::copy_n(written.begin(), size, word.begin());
+  auto error = decode_status(word);
+  if (written.size() > size) error.subject = written.substr(size);
+  return error;
+}
+
 void fail(Stage stage, Detail detail, int status_fd) noexcept {
   const auto word = encode_status(stage, errno, detail);
   [[maybe_unused]] const auto written = ::write(status_fd, word.data(), word.size());
+  ::_exit(kSetupFailed);
+}
+
+void fail_about(Stage stage, const char* subject, int status_fd) noexcept {
+  auto word = encode_status(stage, errno);
+  const std::array<iovec, 2> parts = {
+      {{word.data(), word.size()},
+       {const_cast<char*>(subject), std::min(std::strlen(subject), kLongestSubject)}}};
+  [[maybe_unused]] const auto written = ::writev(status_fd, parts.data(), parts.size());
   ::_exit(kSetupFailed);
 }
 

@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/seal.hpp"
+
 namespace contained::protocol {
 
 using Id = std::uint32_t;
@@ -136,6 +138,7 @@ struct Start {
   std::vector<Fd> fds;
   Identity identity;
   Placement placement;
+  Seal seal;
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 
@@ -234,6 +237,8 @@ struct HelloBack {
   std::string cgroup;
   std::vector<std::string> refused;
   std::vector<std::string> limits;  ///< keys of limits that can be applied
+  bool seccomp = false;             ///< filters can be applied
+  int landlock = 0;                 ///< the kernel's version of Landlock; 0: none
 };
 
 struct Started {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <string>
 
 namespace contained::process {
 namespace {
@@ -29,6 +30,14 @@ TEST(StatusWord, NamesWhichOneItWas) {
 TEST(StatusWord, OtherStagesHaveNoDetail) {
   EXPECT_EQ(message(Stage::kNice, EACCES, 7), "nice: eacces");
   EXPECT_EQ(message(Stage::kRlimit, EINVAL), "rlimit: einval");
+}
+
+TEST(StatusWord, MayBeFollowedByASubject) {
+  const auto word = encode_status(Stage::kLandlock, ENOENT);
+  const std::string_view alone(word.data(), word.size());
+  EXPECT_EQ(decode_status(alone).message(), "landlock: enoent");
+  EXPECT_EQ(decode_status(std::string(alone) + "/no/such").message(),
+            "landlock: enoent (/no/such)");
 }
 
 }  // namespace
