@@ -151,9 +151,10 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
 
 std::string_view name(Stage stage) {
   static constexpr std::string_view kNames[] = {
-      "none",     "option",        "cgroup", "pipe", "fork",         "stdio",        "session",
-      "rlimit",   "oom_score_adj", "nice",   "ids",  "capabilities", "no_new_privs", "seccomp",
-      "landlock", "signal",        "chdir",  "exec", "file",         "protocol",     "limit"};
+      "none",      "option",        "cgroup", "pipe",   "fork",         "stdio",        "session",
+      "rlimit",    "oom_score_adj", "nice",   "ids",    "capabilities", "no_new_privs", "seccomp",
+      "landlock",  "signal",        "chdir",  "exec",   "file",         "protocol",     "limit",
+      "namespace", "mount",         "id_map", "network"};
   const auto index = static_cast<std::size_t>(stage);
   return index < std::size(kNames) ? kNames[index] : std::string_view("unknown");
 }

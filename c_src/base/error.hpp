@@ -27,14 +27,18 @@ enum class Stage : std::uint8_t {
   kIds,           ///< user, group and supplementary groups
   kCapabilities,  ///< capabilities(7)
   kNoNewPrivs,
-  kSeccomp,   ///< a filter of system calls; the subject is the name of one, if it is about one
-  kLandlock,  ///< landlock(7); the subject is the path
-  kSignal,    ///< signal mask, dispositions, parent death signal
-  kChdir,     ///< chdir(2)
-  kExec,      ///< execve(2)
-  kFile,      ///< reading or writing a file of ours
-  kProtocol,  ///< the bytes on the port
-  kLimit      ///< a resource limit or a setting of a control group; the subject is its key
+  kSeccomp,    ///< a filter of system calls; the subject is the name of one, if it is about one
+  kLandlock,   ///< landlock(7); the subject is the path
+  kSignal,     ///< signal mask, dispositions, parent death signal
+  kChdir,      ///< chdir(2)
+  kExec,       ///< execve(2)
+  kFile,       ///< reading or writing a file of ours
+  kProtocol,   ///< the bytes on the port
+  kLimit,      ///< a resource limit or a setting of a control group; the subject is its key
+  kNamespace,  ///< namespaces(7); the subject is which
+  kMount,      ///< what the command is to see of the files; the subject is the path
+  kIdMap,      ///< user and group ids of a user namespace; the subject is the file, "uid_map"
+  kNetwork     ///< "lo", or the path of a network namespace
 };
 
 /// The name a user sees, for example "exec".

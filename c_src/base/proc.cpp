@@ -35,17 +35,33 @@ std::vector<pid_t> parse_pids(std::string_view text) {
   return pids;
 }
 
-std::vector<pid_t> walk_for_children(pid_t parent) {
-  std::vector<pid_t> pids;
-  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  if (!proc) return pids;
-  while (const dirent* entry = ::readdir(proc.get())) {
-    pid_t pid = 0;
-    if (!parse_number(std::string_view(entry->d_name), pid)) continue;
-    const auto stat = read_proc_stat(pid);
-    if (stat && stat->ppid == parent) pids.push_back(pid);
+// The entries of |directory| that are numbers; none when it is gone.
+std::vector<pid_t> numbers_in(const std::string& directory) {
+  std::vector<pid_t> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
+  if (!dir) return numbers;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    pid_t number = 0;
+    if (parse_number(std::string_view(entry->d_name), number)) numbers.push_back(number);
   }
+  return numbers;
+}
+
+std::vector<pid_t> walk_for_children(pid_t parent) {
+  auto pids = numbers_in("/proc");
+  std::erase_if(pids, [parent](pid_t pid) {
+    const auto stat = read_proc_stat(pid);
+    return !stat || stat->ppid != parent;
+  });
   return pids;
+}
+
+// Without its line end; "" when it is gone or hidden.
+std::string text_of(pid_t pid, const char* file) {
+  auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file));
+  if (!text) return {};
+  while (text->ends_with('\n')) text->pop_back();
+  return std::move(text).value();
 }
 
 }  // namespace
@@ -71,6 +87,14 @@ Result<ProcStat> read_proc_stat(pid_t pid) {
   if (!text) return text.error();
   return parse_proc_stat(*text);
 }
+
+Result<ProcRow> read_proc_row(pid_t pid) {
+  const auto stat = read_proc_stat(pid);
+  if (!stat) return stat.error();
+  return ProcRow{*stat, text_of(pid, "comm"), text_of(pid, "cmdline")};
+}
+
+std::vector<pid_t> threads_of(pid_t pid) { return numbers_in(fmt::format("/proc/{}/task", pid)); }
 
 std::vector<pid_t> children_of(pid_t pid) {
   auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{0}/task/{0}/children", pid));

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,20 @@ Result<ProcStat> parse_proc_stat(std::string_view text);
 
 /// ENOENT or ESRCH when there is no such process.
 Result<ProcStat> read_proc_stat(pid_t pid);
+
+/// A process as a list of processes shows it.
+struct ProcRow {
+  ProcStat stat;
+  std::string name;     ///< comm; the kernel's, at most 15 bytes; "" when it is hidden
+  std::string command;  ///< cmdline, each argument ended by NUL; "" of a zombie
+};
+
+/// ENOENT or ESRCH when there is no such process. Waits for a process that is changing its memory:
+/// cmdline is read from there.
+Result<ProcRow> read_proc_row(pid_t pid);
+
+/// The ids of its threads, as /proc/<pid>/task lists them; none when it is gone.
+std::vector<pid_t> threads_of(pid_t pid);
 
 /// The children of |pid|'s main thread, from /proc/<pid>/task/<pid>/children; where the kernel has
 /// no such file (CONFIG_PROC_CHILDREN), by a walk of /proc.

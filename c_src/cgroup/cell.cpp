@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <unordered_set>
 
 #include "base/file.hpp"
-#include "cgroup/in_force.hpp"
+#include "cgroup/apply.hpp"
 #include "cgroup/knobs.hpp"
 #include "cgroup/places.hpp"
 #include "cgroup/text.hpp"
@@ -20,16 +19,6 @@ namespace {
 
 constexpr int kPullRounds = 64;
 
-Error no_groups() { return {ENOTSUP, Stage::kCgroup, "best_effort"}; }
-
-// What would take the group from us, or hold its processes in a way that no signal ends.
-bool is_ours_alone(std::string_view file) {
-  constexpr std::string_view kOurs[] = {
-      kProcs,        kThreads, kSubtreeControl,     "cgroup.type",  "cgroup.clone_children",
-      kFreezerState, "tasks",  "notify_on_release", "release_agent"};
-  return std::find(std::begin(kOurs), std::end(kOurs), file) != std::end(kOurs);
-}
-
 }  // namespace
 
 std::vector<int> Cell::procs_fds() const {
@@ -37,72 +26,6 @@ std::vector<int> Cell::procs_fds() const {
   if (track_procs_) fds.push_back(track_procs_.get());
   for (const auto& part : parts_) fds.push_back(part.procs.get());
   return fds;
-}
-
-Status Cell::kill() {
-  if (!valid()) return Done{};
-  altered_ = true;
-  auto killed = track_.kill();
-  if (!killed || parts_.empty()) return killed;
-  const auto busy = track_.populated();
-  if (!busy || *busy) return Done{};
-  // Who has left the group that tracks, but not these, is ours all the same.
-  for (auto& part : parts_) {
-    auto status = part.group.kill_each();
-    if (!status) return status;
-  }
-  return Done{};
-}
-
-Result<bool> Cell::populated() const {
-  if (!valid()) return false;
-  auto busy = track_.populated();
-  if (!busy || *busy) return busy;
-  for (const auto& part : parts_) {
-    busy = part.group.populated();
-    if (!busy || *busy) return busy;
-  }
-  return false;
-}
-
-Result<UniqueFd> Cell::open_events() const {
-  if (!valid()) return no_groups();
-  return track_.open_events();
-}
-
-std::vector<pid_t> Cell::processes() const {
-  if (!valid()) return {};
-  auto pids = track_.processes();
-  if (parts_.empty()) return pids;
-  for (const auto& part : parts_) {
-    const auto more = part.group.processes();
-    pids.insert(pids.end(), more.begin(), more.end());
-  }
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
-  return pids;
-}
-
-bool Cell::contains(pid_t pid) const {
-  if (!valid()) return false;
-  return track_.contains(pid) || std::any_of(parts_.begin(), parts_.end(), [pid](const Part& part) {
-           return part.group.contains(pid);
-         });
-}
-
-Status Cell::freeze() {
-  if (!valid()) return no_groups();
-  return track_.freeze(true);
-}
-
-Status Cell::thaw() {
-  if (!valid()) return no_groups();
-  return track_.freeze(false);
-}
-
-Result<bool> Cell::frozen() const {
-  if (!valid()) return no_groups();
-  return track_.frozen();
 }
 
 Status Cell::set_limits(const std::vector<Limit>& limits) {
@@ -135,71 +58,20 @@ Status Cell::pull_in(int dirfd) const {
   return Error{EBUSY, Stage::kCgroup, path()};
 }
 
-Result<std::vector<Limit>> Cell::limits() const {
-  if (!valid()) return no_groups();
-  std::vector<Limit> limits;
-  std::vector<std::string_view> seen;
-  for (const auto& word : vocabulary()) {
-    const auto home = trees_->home(word.controller);
-    const auto* group = group_of(word.controller);
-    if (!home || group == nullptr) continue;
-    if (std::find(seen.begin(), seen.end(), word.controller) != seen.end()) continue;
-    seen.push_back(word.controller);
-    const auto found = limits_in_force(group->fd(), word.controller, home->version);
-    limits.insert(limits.end(), found.begin(), found.end());
-  }
-  return limits;
-}
-
-const Group* Cell::group_of(std::string_view controller) const {
-  const auto home = trees_->home(controller);
-  if (!home) return nullptr;
-  if (trees_->tracks(*home)) return &track_;
+std::vector<Address> Cell::addresses() {
+  if (!valid()) return {};
+  reusable_ = false;
+  std::vector<Address> all;
+  all.push_back({track_.is_v1() ? track_controllers_ : controllers_, path(), track_.inode(), {}});
+  if (track_.renewed()) all.front().before = track_.before();
   for (const auto& part : parts_) {
-    if (part.hierarchy == home->hierarchy) return &part.group;
+    const auto& tree = trees_->v1()[part.hierarchy].tree;
+    all.push_back({part.controllers,
+                   fmt::format("{}/{}/{}", tree.path(), parent_, name()),
+                   part.group.inode(),
+                   {}});
   }
-  return nullptr;
-}
-
-Result<std::string> Cell::get(std::string_view file) const {
-  if (!valid()) return no_groups();
-  const std::string name(file);
-  if (!valid_file(file)) return Error{EINVAL, Stage::kCgroup, name};
-  auto text = read_file_at(track_.fd(), name);
-  for (const auto& part : parts_) {
-    if (text || text.error().code != ENOENT) break;
-    text = read_file_at(part.group.fd(), name);
-  }
-  if (text) return text;
-  return Error{text.error().code == ENOENT ? ENOTSUP : text.error().code, Stage::kCgroup, name};
-}
-
-Status Cell::set(std::string_view file, std::string_view value) {
-  if (!valid()) return no_groups();
-  const std::string name(file);
-  if (!valid_file(file)) return Error{EINVAL, Stage::kCgroup, name};
-  if (is_ours_alone(file)) return Error{EPERM, Stage::kCgroup, name};
-  altered_ = true;
-  auto written = write_file_at(track_.fd(), name, value);
-  for (const auto& part : parts_) {
-    if (written || written.error().code != ENOENT) break;
-    written = write_file_at(part.group.fd(), name, value);
-  }
-  if (written) return written;
-  return Error{written.error().code == ENOENT ? ENOTSUP : written.error().code, Stage::kCgroup,
-               name};
-}
-
-Status Cell::migrate(pid_t pid) {
-  if (!valid()) return no_groups();
-  const auto text = std::to_string(pid);
-  auto written = pid > 0 ? write_file_at(track_.fd(), kProcs, text)
-                         : Status(Error{EINVAL, Stage::kCgroup, text});
-  for (const auto& part : parts_) {
-    if (written) written = write_file_at(part.group.fd(), kProcs, text);
-  }
-  if (written) return written;
-  return Error{written.error().code, Stage::kCgroup, text};
+  return all;
 }
 
 Status Cell::chown(uid_t uid, gid_t gid) {

@@ -1,13 +1,8 @@
-// What a cell has used.
-#include <algorithm>
-
+// What a cell has used when it ends.
 #include "cgroup/cell.hpp"
-#include "cgroup/trees.hpp"
 
 namespace contained::cgroup {
 namespace {
-
-constexpr std::string_view kCounting[] = {"cpu", "memory", "pids", "io"};
 
 std::optional<CpuTime> cpu_of(const Stats& stats) {
   const auto user = find(stats, "cpu_user_us");
@@ -17,28 +12,6 @@ std::optional<CpuTime> cpu_of(const Stats& stats) {
 }
 
 }  // namespace
-
-bool Cell::counts(std::string_view controller) const {
-  return std::find(controllers_.begin(), controllers_.end(), controller) != controllers_.end();
-}
-
-Stats Cell::counted(bool all) {
-  Stats stats;
-  if (!track_.is_v1()) {
-    for (const auto controller : kCounting) {
-      const bool asked = all || counts(controller);
-      if (asked) add_stats(track_.fd(), controller, Version::kV2, track_.renewed(), stats);
-    }
-  }
-  const auto add_v1 = [&](std::size_t hierarchy, int dirfd) {
-    for (const auto& name : trees_->v1()[hierarchy].controllers) {
-      add_stats(dirfd, controller_name(name, Version::kV2), Version::kV1, track_.renewed(), stats);
-    }
-  };
-  if (track_.is_v1()) add_v1(trees_->tracking(), track_.fd());
-  for (const auto& part : parts_) add_v1(part.hierarchy, part.group.fd());
-  return stats;
-}
 
 Result<Usage> Cell::usage() {
   if (!valid()) return Usage{};
@@ -57,27 +30,6 @@ Result<Usage> Cell::usage() {
   usage.io_written = find(stats, "io_written_bytes");
   usage.pids_peak = find(stats, "pids_peak");
   return usage;
-}
-
-Result<Stats> Cell::stats() {
-  if (!valid()) return Error{ENOTSUP, Stage::kCgroup, "best_effort"};
-  Stats stats;
-  if (!track_.is_v1()) {
-    const auto cpu = track_.cpu_time();
-    if (!cpu) return cpu.error();
-    stats = {{"cpu_usage_us", cpu->user_us + cpu->system_us},
-             {"cpu_user_us", cpu->user_us},
-             {"cpu_system_us", cpu->system_us}};
-  }
-  const auto more = counted(true);
-  for (const auto& entry : more) {
-    if (!find(stats, entry.first)) stats.push_back(entry);
-  }
-  const auto busy = populated();
-  if (busy) stats.emplace_back("populated", *busy ? 1 : 0);
-  const auto still = frozen();
-  if (still) stats.emplace_back("frozen", *still ? 1 : 0);
-  return stats;
 }
 
 }  // namespace contained::cgroup

@@ -18,10 +18,6 @@ constexpr useconds_t kBusyPause = 1000;
 
 using Names = std::vector<std::string>;
 
-bool has(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 bool may_enable(int dirfd) {
   if (::faccessat(dirfd, kSubtreeControl, W_OK, AT_EACCESS) != 0) return false;
   if (::faccessat(dirfd, kEvents, F_OK, 0) != 0) return true;  // the root

@@ -14,6 +14,7 @@
 #include "cgroup/places.hpp"
 #include "cgroup/select.hpp"
 #include "cgroup/spares.hpp"
+#include "cgroup/text.hpp"
 #include "cgroup/trees.hpp"
 
 namespace contained::cgroup {
@@ -29,10 +30,6 @@ Names lineage(const std::string& group) {
   }
   names.push_back(group);
   return names;
-}
-
-bool has(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 // Where there are no groups, what is asked of them is refused; or counted as ignored.
@@ -118,6 +115,8 @@ Result<Cell> Ground::make(const Request& request) {
   }
   if (!valid_path(request.group)) return Error{EINVAL, Stage::kCgroup, request.group};
   cell.trees_ = &held_->trees;
+  const auto& trees = held_->trees;
+  if (!trees.has_v2()) cell.track_controllers_ = trees.v1()[trees.tracking()].controllers;
   cell.parent_ = request.group;
   cell.keep_ = request.keep;
   auto done = take_group(cell, request);

@@ -64,6 +64,22 @@ Result<Group> Group::open(int parent_fd, std::string name, std::string hierarchy
   return Group(parent_fd, std::move(name), std::move(hierarchy), std::move(*dir));
 }
 
+Result<Group> Group::at(const std::string& path, std::string hierarchy) {
+  auto dir = open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, Stage::kCgroup);
+  if (!dir) return dir.error();
+  return Group(-1, path.substr(path.rfind('/') + 1), std::move(hierarchy), std::move(*dir));
+}
+
+void Group::renewed_at(const CpuTime& before) {
+  before_ = before;
+  renewed_ = true;
+}
+
+std::uint64_t Group::inode() const {
+  struct stat info = {};
+  return ::fstat(dir_.get(), &info) == 0 ? info.st_ino : 0;
+}
+
 Result<bool> Group::populated() const {
   if (is_v1()) return !processes().empty();
   auto text = read_file_at(dir_.get(), kEvents);
@@ -109,8 +125,7 @@ bool Group::renew() {
   // A directory of kernfs has a link for each of its sub-directories beside its own two.
   struct stat info = {};
   if (::fstat(dir_.get(), &info) != 0 || info.st_nlink != 2) return false;
-  before_ = counted_;
-  renewed_ = true;
+  renewed_at(counted_);
   return true;
 }
 

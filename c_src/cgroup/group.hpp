@@ -42,6 +42,9 @@ class Group {
   /// Opens an existing one. |parent_fd| must outlive it in both cases: remove() needs it.
   static Result<Group> open(int parent_fd, std::string name, std::string hierarchy = {});
 
+  /// Opens the one at the absolute |path|; a symbolic link is refused. remove() cannot remove it.
+  static Result<Group> at(const std::string& path, std::string hierarchy = {});
+
   bool valid() const { return dir_.valid(); }
   int fd() const { return dir_.get(); }  ///< for CLONE_INTO_CGROUP
   const std::string& name() const { return name_; }
@@ -91,6 +94,13 @@ class Group {
   /// have altered (its type, controllers below it) shows when a fork into it is refused.
   bool renew();
   bool renewed() const { return renewed_; }
+
+  /// What it had counted when it was last renewed; and to one that is opened elsewhere, telling it.
+  const CpuTime& before() const { return before_; }
+  void renewed_at(const CpuTime& before);
+
+  /// The directory's inode number, by which two groups of one name are told apart; 0 when unknown.
+  std::uint64_t inode() const;
 
   /// rmdir(2), sub-groups first. True when it is gone (also by another's hand); false while it is
   /// populated or has more sub-groups than one call removes: call again. Other failures are errors.

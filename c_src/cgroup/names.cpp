@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cgroup/text.hpp"
+
 namespace contained::cgroup {
 namespace {
 
@@ -14,11 +16,6 @@ constexpr std::array<std::string_view, 19> kOwners = {
     "cgroup",  "cpu",     "cpuacct",  "cpuset", "memory", "io",         "blkio",
     "pids",    "hugetlb", "rdma",     "misc",   "dmem",   "perf_event", "freezer",
     "devices", "net_cls", "net_prio", "irq",    "debug"};
-
-template <std::size_t N>
-bool has(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

@@ -89,9 +89,10 @@ Result<int> CellPlace::part_in(const Home& home) {
   }
   const auto parent = parent_in(*cell_.trees_, home, cell_.parent_);
   if (!parent) return parent.error();
-  auto made = make_anew(cell_.trees_->v1()[home.hierarchy].tree, cell_.parent_, cell_.name());
+  auto& v1 = cell_.trees_->v1()[home.hierarchy];
+  auto made = make_anew(v1.tree, cell_.parent_, cell_.name());
   if (!made) return made.error();
-  cell_.parts_.push_back({home.hierarchy, std::move(*made), {}});
+  cell_.parts_.push_back({v1.controllers, std::move(*made), home.hierarchy, {}});
   auto& part = cell_.parts_.back();
   if (has_cpuset(*cell_.trees_, home)) {
     const auto filled = fill_cpuset(part.group.fd());

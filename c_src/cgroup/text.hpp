@@ -1,6 +1,7 @@
 // Small pieces of text that the kernel writes and takes.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -31,6 +32,11 @@ std::optional<Number> to_number(std::string_view text) {
 
 /// The number after "<key> " at the start of a line; negative ones, a kernel's mistake, are none.
 std::optional<std::uint64_t> number_of(std::string_view text, std::string_view key);
+
+/// Whether |word| is one of |words|.
+bool has(const auto& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 /// As a bitmap: "0-2,5". Nothing for what is no list, or names a number above 65535.
 std::optional<std::vector<bool>> to_set(std::string_view list);

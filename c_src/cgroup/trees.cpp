@@ -19,10 +19,6 @@ namespace {
 // Those of our vocabulary that cost little; hugetlb comes when it is asked for.
 const std::vector<std::string> kUsual = {"cpu", "cpuset", "io", "memory", "pids"};
 
-bool has(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 bool exists(int dirfd, const std::string& file) {
   return ::faccessat(dirfd, file.c_str(), F_OK, 0) == 0;
 }

@@ -1,11 +1,8 @@
 #include "engine/control.hpp"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <utility>
 
-#include "base/file.hpp"
 #include "base/proc.hpp"
 
 namespace contained::engine {
@@ -35,21 +32,33 @@ What told(Result<std::vector<cgroup::Limit>> limits) {
   return told;
 }
 
-// Without its line end; "" when it is gone or hidden.
-std::string read_of(pid_t pid, const char* file) {
-  auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{}/{}", pid, file));
-  if (!text) return {};
-  while (text->ends_with('\n')) text->pop_back();
-  return std::move(text).value();
-}
-
 What processes_of(const Enclosure& enclosure) {
   std::vector<protocol::ProcessRow> rows;
   for (const pid_t pid : enclosure.processes()) {
-    const auto stat = read_proc_stat(pid);
-    if (!stat) continue;
-    rows.push_back({pid, stat->ppid, stat->start_time, stat->state, read_of(pid, "comm"),
-                    read_of(pid, "cmdline")});
+    auto row = read_proc_row(pid);
+    if (!row) continue;
+    rows.push_back({pid, row->stat.ppid, row->stat.start_time, row->stat.state,
+                    std::move(row->name), std::move(row->command)});
+  }
+  return rows;
+}
+
+What threads_of_all(const Enclosure& enclosure) {
+  std::vector<std::int64_t> all;
+  for (const pid_t pid : enclosure.processes()) {
+    for (const pid_t tid : threads_of(pid)) all.push_back(tid);
+  }
+  return all;
+}
+
+What places_of(Enclosure& enclosure) {
+  std::vector<protocol::PlaceRow> rows;
+  auto* cell = enclosure.cell();
+  if (cell == nullptr) return rows;
+  for (auto& [controllers, path, inode, before] : cell->addresses()) {
+    auto& row = rows.emplace_back();
+    row = {std::move(controllers), std::move(path), inode, {}};
+    if (before) row.before = {before->user_us, before->system_us};
   }
   return rows;
 }
@@ -82,6 +91,8 @@ What ask(cgroup::Cell& cell, const Control& request) {
       return told(cell.set(request.file, request.value));
     case Control::Op::kKill:
     case Control::Op::kProcesses:
+    case Control::Op::kThreads:
+    case Control::Op::kPlaces:
     case Control::Op::kSweep:
       break;
   }
@@ -90,6 +101,8 @@ What ask(cgroup::Cell& cell, const Control& request) {
 
 What perform(Enclosure& enclosure, const Control& request) {
   if (request.op == Control::Op::kProcesses) return processes_of(enclosure);
+  if (request.op == Control::Op::kThreads) return threads_of_all(enclosure);
+  if (request.op == Control::Op::kPlaces) return places_of(enclosure);
   if (request.op == Control::Op::kKill) {
     enclosure.kill();
     return std::monostate();

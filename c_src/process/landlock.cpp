@@ -66,15 +66,15 @@ Rights rights_of(long abi) noexcept {
 }
 
 // Opened here and not in the worker: a file system that hangs is to hang nobody else.
-void allow(int ruleset, const LandlockPath& rule, Rights handled) noexcept {
+void allow_below(int ruleset, const LandlockPath& rule, Rights handled) noexcept {
   const char* const path = rule.path.c_str();
   const int file = ::open(path, O_PATH | O_CLOEXEC);
   struct stat info = {};
-  if (file < 0 || ::fstat(file, &info) < 0) fail_about(Stage::kLandlock, path);
+  if (file < 0 || ::fstat(file, &info) < 0) fail_about(path, Stage::kLandlock);
   const Rights rights = handled & (rule.write ? ~Rights{0} : kReading);
   const PathBeneath beneath = {S_ISDIR(info.st_mode) ? rights : rights & kOfFiles, file};
   if (::syscall(SYS_landlock_add_rule, ruleset, kPathBeneath, &beneath, 0) < 0) {
-    fail_about(Stage::kLandlock, path);
+    fail_about(path, Stage::kLandlock);
   }
   ::close(file);
 }
@@ -85,13 +85,13 @@ int landlock_abi() noexcept { return static_cast<int>(std::max(ask_abi(), 0L)); 
 
 void restrict_paths(const LandlockPath* paths, std::size_t count) noexcept {
   const long abi = ask_abi();
-  if (abi < 1) fail_about(Stage::kLandlock, "");
+  if (abi < 1) fail_about("", Stage::kLandlock);
   const RulesetAttributes attributes = {rights_of(abi)};
   const auto made = ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
-  if (made < 0) fail_about(Stage::kLandlock, "");
+  if (made < 0) fail_about("", Stage::kLandlock);
   const int ruleset = static_cast<int>(made);
-  for (std::size_t i = 0; i < count; ++i) allow(ruleset, paths[i], attributes.handled);
-  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) fail_about(Stage::kLandlock, "");
+  for (std::size_t i = 0; i < count; ++i) allow_below(ruleset, paths[i], attributes.handled);
+  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) fail_about("", Stage::kLandlock);
   ::close(ruleset);
 }
 

@@ -18,32 +18,32 @@
 namespace contained::process {
 namespace {
 
-using Kind = SeccompAction::Kind;
-using Op = SeccompCondition::Op;
+using What = SeccompAction::Kind;
+using Compare = SeccompCondition::Op;
 
 struct Release {
   void operator()(scmp_filter_ctx context) const { ::seccomp_release(context); }
 };
 using Context = std::unique_ptr<void, Release>;
 
-Error refuse(int code, std::string_view subject = {}) {
+Error refusal(int code, std::string_view subject = {}) {
   return {code, Stage::kSeccomp, std::string(subject)};
 }
 
 std::uint32_t libseccomp_action(const SeccompAction& action) {
   switch (action.kind) {
-    case Kind::kErrno:
+    case What::kErrno:
       return SCMP_ACT_ERRNO(static_cast<std::uint32_t>(action.code));
-    case Kind::kKill:
+    case What::kKill:
       return SCMP_ACT_KILL_PROCESS;
-    case Kind::kLog:
+    case What::kLog:
       return SCMP_ACT_LOG;
     default:
       return SCMP_ACT_ALLOW;
   }
 }
 
-scmp_compare libseccomp_op(Op op) {
+scmp_compare libseccomp_op(Compare op) {
   static constexpr std::array kOps = {SCMP_CMP_EQ, SCMP_CMP_NE, SCMP_CMP_LT,       SCMP_CMP_LE,
                                       SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ};
   return kOps[static_cast<std::size_t>(op)];
@@ -80,7 +80,7 @@ int add_architectures(scmp_filter_ctx context) {
 
 scmp_arg_cmp libseccomp_condition(const SeccompCondition& condition) {
   const auto op = libseccomp_op(condition.op);
-  if (condition.op != Op::kMasked) return {condition.argument, op, condition.value, 0};
+  if (condition.op != Compare::kMasked) return {condition.argument, op, condition.value, 0};
   return {condition.argument, op, condition.mask, condition.value};
 }
 
@@ -97,13 +97,13 @@ int add_rule(scmp_filter_ctx context, const SeccompRule& rule, int call) {
 // A call that this architecture has not, but others have, gets a number below zero.
 Status add_rule(scmp_filter_ctx context, const SeccompRule& rule, const SeccompAction& otherwise) {
   const int call = ::seccomp_syscall_resolve_name(rule.call.c_str());
-  if (call == __NR_SCMP_ERROR) return refuse(EINVAL, rule.call);
+  if (call == __NR_SCMP_ERROR) return refusal(EINVAL, rule.call);
   if (rule.action == otherwise) {
     // libseccomp takes no such rule. Without conditions it says nothing new; with them it would be
     // an exception from other rules, which there is not.
-    return rule.conditions.empty() ? Status(Done{}) : refuse(EINVAL, rule.call);
+    return rule.conditions.empty() ? Status(Done{}) : refusal(EINVAL, rule.call);
   }
-  if (const int code = add_rule(context, rule, call); code < 0) return refuse(-code, rule.call);
+  if (const int code = add_rule(context, rule, call); code < 0) return refusal(-code, rule.call);
   return Done{};
 }
 
@@ -114,7 +114,7 @@ bool is_too_large(const SeccompProfile& profile) {
 }
 
 bool may_kill_the_exec(const SeccompProfile& profile) {
-  constexpr auto kills = [](const SeccompAction& action) { return action.kind == Kind::kKill; };
+  constexpr auto kills = [](const SeccompAction& action) { return action.kind == What::kKill; };
   bool settled = false;
   for (const auto& rule : profile.rules) {
     if (rule.call != "execve") continue;
@@ -130,12 +130,12 @@ bool may_kill_the_exec(const SeccompProfile& profile) {
 Result<SeccompFilter> export_filter(scmp_filter_ctx context) {
   const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
   if (!file) return Error::last(Stage::kSeccomp);
-  if (const int code = ::seccomp_export_bpf(context, file.get()); code < 0) return refuse(-code);
+  if (const int code = ::seccomp_export_bpf(context, file.get()); code < 0) return refusal(-code);
   const auto size = ::lseek(file.get(), 0, SEEK_END);
   SeccompFilter filter(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (filter.empty() || filter.size() > BPF_MAXINSNS) return refuse(E2BIG);
+  if (filter.empty() || filter.size() > BPF_MAXINSNS) return refusal(E2BIG);
   if (::pread(file.get(), filter.data(), static_cast<std::size_t>(size), 0) != size) {
-    return refuse(EIO);
+    return refusal(EIO);
   }
   return filter;
 }
@@ -143,11 +143,11 @@ Result<SeccompFilter> export_filter(scmp_filter_ctx context) {
 }  // namespace
 
 Result<SeccompFilter> compile(const SeccompProfile& profile) {
-  if (is_too_large(profile)) return refuse(E2BIG);
-  if (may_kill_the_exec(profile)) return refuse(EINVAL, "execve");
+  if (is_too_large(profile)) return refusal(E2BIG);
+  if (may_kill_the_exec(profile)) return refusal(EINVAL, "execve");
   const Context context(::seccomp_init(libseccomp_action(profile.otherwise)));
-  if (!context) return refuse(EINVAL);
-  if (const int code = add_architectures(context.get()); code < 0) return refuse(-code);
+  if (!context) return refusal(EINVAL);
+  if (const int code = add_architectures(context.get()); code < 0) return refusal(-code);
   for (const auto& rule : profile.rules) {
     if (auto added = add_rule(context.get(), rule, profile.otherwise); !added) return added.error();
   }

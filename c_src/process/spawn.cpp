@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <string_view>
 
 #include "base/linux.hpp"
 #include "process/fork.hpp"
@@ -55,15 +57,20 @@ Result<Spawned> spawn(const SpawnSpec& spec, Refused& refused) {
 }
 
 ExecStatus read_exec_status(int status_fd) {
-  std::array<char, kMostStatusBytes> written;
+  std::array<char, PIPE_BUF> bytes;
   ssize_t n = 0;
   do {
-    n = ::read(status_fd, written.data(), written.size());
+    n = ::read(status_fd, bytes.data(), bytes.size());
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return {ExecState::kPending, {}};
   if (n < 0) return {ExecState::kFailed, Error::last(Stage::kPipe)};
   if (n == 0) return {ExecState::kDone, {}};
-  return {ExecState::kFailed, decode_status({written.data(), static_cast<std::size_t>(n)})};
+  StatusWord word = {};
+  const auto size = static_cast<std::size_t>(n);
+  if (size < word.size()) return {ExecState::kFailed, Error{EPROTO, Stage::kPipe, {}}};
+  std::copy_n(bytes.begin(), word.size(), word.begin());
+  const std::string_view text(bytes.data() + word.size(), size - word.size());
+  return {ExecState::kFailed, decode_status(word, text)};
 }
 
 }  // namespace contained::process

@@ -47,7 +47,7 @@ enum class ExecState { kPending, kDone, kFailed };
 
 struct ExecStatus {
   ExecState state = ExecState::kPending;
-  Error error;  ///< when kFailed; subject is left empty
+  Error error;  ///< when kFailed; its subject as far as the child knows it
 };
 
 /// What the status pipe says so far. kPending: wait until |status_fd| is readable and ask again.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "process/capabilities.hpp"
@@ -50,22 +51,13 @@ StatusWord encode_status(Stage stage, int code, Detail detail) noexcept {
   return word;
 }
 
-Error decode_status(const StatusWord& word) {
+Error decode_status(const StatusWord& word, std::string_view text) {
   std::int32_t code = 0;
   Detail detail = kNoDetail;
   std::memcpy(&code, word.data() + 1, sizeof code);
   std::memcpy(&detail, word.data() + 1 + sizeof code, sizeof detail);
   const auto stage = static_cast<Stage>(word[0]);
-  return Error{code, stage, subject_of(stage, detail)};
-}
-
-Error decode_status(std::string_view written) {
-  StatusWord word = {};
-  const auto size = std::min(word.size(), written.size());
-  std::copy_n(written.begin(), size, word.begin());
-  auto error = decode_status(word);
-  if (written.size() > size) error.subject = written.substr(size);
-  return error;
+  return Error{code, stage, text.empty() ? subject_of(stage, detail) : std::string(text)};
 }
 
 void fail(Stage stage, Detail detail, int status_fd) noexcept {
@@ -74,11 +66,12 @@ void fail(Stage stage, Detail detail, int status_fd) noexcept {
   ::_exit(kSetupFailed);
 }
 
-void fail_about(Stage stage, const char* subject, int status_fd) noexcept {
+// A write of up to PIPE_BUF bytes comes in one piece, pipe(7).
+void fail_about(const char* subject, Stage stage, int status_fd) noexcept {
   auto word = encode_status(stage, errno);
+  const auto length = std::min<std::size_t>(std::strlen(subject), PIPE_BUF - word.size());
   const std::array<iovec, 2> parts = {
-      {{word.data(), word.size()},
-       {const_cast<char*>(subject), std::min(std::strlen(subject), kLongestSubject)}}};
+      {{word.data(), word.size()}, {const_cast<char*>(subject), length}}};
   [[maybe_unused]] const auto written = ::writev(status_fd, parts.data(), parts.size());
   ::_exit(kSetupFailed);
 }

@@ -1,9 +1,8 @@
-// What the child tells over the status pipe when it fails before its exec: one word, one write(2).
+// What the child tells over the status pipe when it fails before its exec: one word, and perhaps
+// what it is about, in one write(2).
 #pragma once
 
 #include <array>
-#include <climits>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -27,21 +26,18 @@ enum class IdField : Detail { kGroups, kGid, kUid };
 using StatusWord = std::array<char, sizeof(std::uint8_t) + sizeof(std::int32_t) + sizeof(Detail)>;
 StatusWord encode_status(Stage stage, int code, Detail detail = kNoDetail) noexcept;
 
-/// A word and its subject are written at once, see pipe(7), "PIPE_BUF".
-inline constexpr std::size_t kMostStatusBytes = PIPE_BUF;
-inline constexpr std::size_t kLongestSubject = kMostStatusBytes - sizeof(StatusWord);
-
-/// The subject is the detail's name, else empty.
-Error decode_status(const StatusWord& word);
-
-/// What a child wrote: a word, and what it was about if the child said so.
-Error decode_status(std::string_view written);
+/// The subject is |text|, else the detail's name, else empty.
+Error decode_status(const StatusWord& word, std::string_view text = {});
 
 /// Writes errno at |stage| to |status_fd| and exits.
 [[noreturn]] void fail(Stage stage, Detail detail = kNoDetail, int status_fd = kStatusFd) noexcept;
 
-/// The same with a subject of up to kLongestSubject bytes.
-[[noreturn]] void fail_about(Stage stage, const char* subject, int status_fd = kStatusFd) noexcept;
+/// The same about |subject|, such as a path, of which as much is told as one write(2) takes.
+[[noreturn]] void fail_about(const char* subject, Stage stage, int status_fd = kStatusFd) noexcept;
+
+inline void require_about(bool good, const char* subject, Stage stage) noexcept {
+  if (!good) fail_about(subject, stage);
+}
 
 inline void require(bool good, Stage stage, Detail detail = kNoDetail) noexcept {
   if (!good) fail(stage, detail);

@@ -44,7 +44,7 @@ Result<PipeEnds> make_status_pipe() {
   return pipe;
 }
 
-Status send(int control, const StubWord& word) {
+Status ask(int control, const StubWord& word) {
   ssize_t sent = 0;
   do {
     sent = ::send(control, &word, sizeof word, MSG_NOSIGNAL);
@@ -104,19 +104,19 @@ Status stub_signal(int control, int number, bool leader_only) {
   word.kind = Kind::kSignal;
   word.number = number;
   word.leader_only = leader_only;
-  return send(control, word);
+  return ask(control, word);
 }
 
 Status stub_kill(int control) {
   StubWord word;
   word.kind = Kind::kKill;
-  return send(control, word);
+  return ask(control, word);
 }
 
 Status stub_count(int control) {
   StubWord word;
   word.kind = Kind::kList;
-  return send(control, word);
+  return ask(control, word);
 }
 
 }  // namespace contained::process

@@ -24,8 +24,6 @@ Request refuse(std::string_view reason) { return Unusable{0, {}, reason}; }
 
 constexpr std::array kStreams = {Named<Stream>{"stdout", Stream::kStdout},
                                  Named<Stream>{"stderr", Stream::kStderr}};
-constexpr std::array kTargets = {Named<Target>{"all", Target::kAll},
-                                 Named<Target>{"leader", Target::kLeader}};
 
 // stdout and stderr by name, further ones by number.
 bool read_stream(TermReader& in, Stream& out) {
@@ -115,7 +113,9 @@ constexpr std::array kPlainOps = {Named<Control::Op>{"path", Control::Op::kPath}
                                   Named<Control::Op>{"limits", Control::Op::kLimits},
                                   Named<Control::Op>{"freeze", Control::Op::kFreeze},
                                   Named<Control::Op>{"thaw", Control::Op::kThaw},
-                                  Named<Control::Op>{"kill", Control::Op::kKill}};
+                                  Named<Control::Op>{"kill", Control::Op::kKill},
+                                  Named<Control::Op>{"threads", Control::Op::kThreads},
+                                  Named<Control::Op>{"places", Control::Op::kPlaces}};
 
 struct OpWithArguments {
   std::string_view name;

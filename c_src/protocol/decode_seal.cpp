@@ -7,24 +7,25 @@
 namespace contained::protocol {
 namespace {
 
-using Kind = SeccompAction::Kind;
-using Op = SeccompCondition::Op;
+using What = SeccompAction::Kind;
+using Compare = SeccompCondition::Op;
 
-constexpr std::array kKinds = {Named<Kind>{"allow", Kind::kAllow}, Named<Kind>{"kill", Kind::kKill},
-                               Named<Kind>{"log", Kind::kLog}};
-constexpr std::array kOps = {Named<Op>{"eq", Op::kEq}, Named<Op>{"ne", Op::kNe},
-                             Named<Op>{"lt", Op::kLt}, Named<Op>{"le", Op::kLe},
-                             Named<Op>{"ge", Op::kGe}, Named<Op>{"gt", Op::kGt}};
+constexpr std::array kActions = {Named<What>{"allow", What::kAllow},
+                                 Named<What>{"kill", What::kKill}, Named<What>{"log", What::kLog}};
+constexpr std::array kOps = {
+    Named<Compare>{"eq", Compare::kEq}, Named<Compare>{"ne", Compare::kNe},
+    Named<Compare>{"lt", Compare::kLt}, Named<Compare>{"le", Compare::kLe},
+    Named<Compare>{"ge", Compare::kGe}, Named<Compare>{"gt", Compare::kGt}};
 constexpr std::array kAccess = {Named<bool>{"read", false}, Named<bool>{"write", true}};
 constexpr unsigned kLastArgument = 5;
 
-bool read_name(TermReader& in, std::string& out) { return read_text(in, out) && !out.empty(); }
+bool read_call_name(TermReader& in, std::string& out) { return read_text(in, out) && !out.empty(); }
 
 bool read_action(TermReader& in, SeccompAction& out) {
   const auto arity = in.tuple();
-  if (!arity) return read_choice(in, kKinds, out.kind);
+  if (!arity) return read_choice(in, kActions, out.kind);
   if (*arity != 2 || in.atom() != "errno") return false;
-  out.kind = Kind::kErrno;
+  out.kind = What::kErrno;
   const auto error = in.atom();
   out.error = error.value_or("");
   return error.has_value();
@@ -37,7 +38,7 @@ bool read_word(TermReader& in, std::uint64_t& out) {
 bool read_op(TermReader& in, SeccompCondition& out) {
   const auto arity = in.tuple();
   if (!arity) return read_choice(in, kOps, out.op);
-  out.op = Op::kMasked;
+  out.op = Compare::kMasked;
   return *arity == 2 && in.atom() == "mask" && read_word(in, out.mask);
 }
 
@@ -52,8 +53,8 @@ bool read_conditions(TermReader& in, std::vector<SeccompCondition>& out) {
 // Name, or {Name, Conditions}.
 bool read_call(TermReader& in, SeccompRule& out) {
   const auto arity = in.tuple();
-  if (!arity) return read_name(in, out.call);
-  return *arity == 2 && read_name(in, out.call) && read_conditions(in, out.conditions);
+  if (!arity) return read_call_name(in, out.call);
+  return *arity == 2 && read_call_name(in, out.call) && read_conditions(in, out.conditions);
 }
 
 // {Action, [Call]}: a rule for each.
@@ -68,7 +69,7 @@ bool read_rules(TermReader& in, std::vector<SeccompRule>& out) {
 
 bool read_entry(TermReader& in, Seccomp& out) {
   const auto key = in.atom();
-  if (key == "default") return read_action(in, out.otherwise) && out.otherwise.kind != Kind::kLog;
+  if (key == "default") return read_action(in, out.otherwise) && out.otherwise.kind != What::kLog;
   return key == "rules" && read_list(in, [&] { return read_rules(in, out.rules); });
 }
 

@@ -16,8 +16,6 @@ namespace {
 constexpr std::array kLingers = {Named<Linger>{"wait", Linger::kWait},
                                  Named<Linger>{"kill", Linger::kKill},
                                  Named<Linger>{"leave", Linger::kLeave}};
-constexpr std::array kTargets = {Named<Target>{"all", Target::kAll},
-                                 Named<Target>{"leader", Target::kLeader}};
 constexpr std::array kStdins = {
     Named<Stdin>{"open", Stdin::kOpen}, Named<Stdin>{"null", Stdin::kNull},
     Named<Stdin>{"inherit", Stdin::kInherit}, Named<Stdin>{"pipe", Stdin::kPipe}};

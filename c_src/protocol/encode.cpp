@@ -156,6 +156,27 @@ void write(TermWriter& out, const std::vector<ProcessRow>& rows) {
   out.end_list(rows.size());
 }
 
+void write(TermWriter& out, const PlaceRow& row) {
+  write(out.tuple(4), row.controllers);
+  out.binary(row.path).count(row.inode);
+  if (row.before)
+    out.tuple(2).count(row.before->first).count(row.before->second);
+  else
+    out.atom("nil");
+}
+
+void write(TermWriter& out, const std::vector<PlaceRow>& rows) {
+  out.list(rows.size());
+  for (const auto& row : rows) write(out, row);
+  out.end_list(rows.size());
+}
+
+void write(TermWriter& out, const std::vector<std::int64_t>& numbers) {
+  out.list(numbers.size());
+  for (const auto number : numbers) out.integer(number);
+  out.end_list(numbers.size());
+}
+
 void write(TermWriter& out, const Answer& event) {
   out.tuple(4).atom("answer").count(event.id).count(event.ref);
   if (const auto* error = std::get_if<ControlError>(&event.what)) {

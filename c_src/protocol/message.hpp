@@ -181,6 +181,8 @@ struct Control {
     kFreeze,
     kThaw,
     kKill,
+    kThreads,
+    kPlaces,
     kSetLimits,
     kMigrate,
     kGet,
@@ -318,6 +320,15 @@ struct ControlError {
   std::string subject;
 };
 
+/// A directory of a command's group.
+struct PlaceRow {
+  std::vector<std::string> controllers;
+  std::string path;
+  std::uint64_t inode = 0;
+  /// User and system time in microseconds that it had counted before the command.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> before;
+};
+
 using Counters = std::vector<std::pair<std::string, std::uint64_t>>;
 
 /// Answers Control. monostate: done.
@@ -325,7 +336,8 @@ struct Answer {
   Id id = 0;
   std::uint32_t ref = 0;
   std::variant<std::monostate, ControlError, std::string, std::uint64_t, Counters,
-               std::vector<Limit>, std::vector<ProcessRow>>
+               std::vector<Limit>, std::vector<ProcessRow>, std::vector<PlaceRow>,
+               std::vector<std::int64_t>>
       what;
 };
 

@@ -29,6 +29,8 @@ struct Named {
   T value;
 };
 
+inline constexpr std::array kTargets = {Named<Target>{"all", Target::kAll},
+                                        Named<Target>{"leader", Target::kLeader}};
 inline constexpr std::array kBooleans = {Named<bool>{"true", true}, Named<bool>{"false", false}};
 
 template <class Table, class T>

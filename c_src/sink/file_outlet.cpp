@@ -9,7 +9,6 @@
 namespace contained::sink {
 namespace {
 
-constexpr std::chrono::milliseconds kRetry{200};
 constexpr std::chrono::seconds kSyncInterval{1};
 
 std::uint64_t period_of(std::time_t time, std::uint64_t length) {

@@ -116,13 +116,15 @@ bool begin(const Split& word, Options& options) {
     return !word.value->empty();
   }
   FdOptions fd;
+  fd.tail = word.name == "tail";
   const bool good = read_number(*word.value, 0, kHighestFd, fd.fd);
   options.sinks.emplace_back(fd);
   return good;
 }
 
 bool take(const Split& word, Options& options) {
-  const bool begins = word.name == "file" || word.name == "syslog" || word.name == "fd";
+  const bool begins =
+      word.name == "file" || word.name == "syslog" || word.name == "fd" || word.name == "tail";
   if (begins) return word.value && begin(word, options);
   if (word.name == "report")
     return word.value && read_number(*word.value, 0, kHighestFd, options.report);

@@ -6,6 +6,7 @@
 //               [timestamp] [prefix=TEXT] [skip_empty] [sync=none|line|interval] [block]
 //     syslog=IDENT [priority=N] [socket=PATH] [block]
 //     fd=N
+//     tail=N                               the last bytes, when the input has ended
 //
 // A word with the name of a sink begins it, those that follow belong to it.
 #pragma once
@@ -62,6 +63,7 @@ struct SyslogOptions {
 
 struct FdOptions {
   int fd = -1;
+  bool tail = false;
 };
 
 struct Options {

@@ -1,12 +1,16 @@
 // Outlet: one thing that a sink writes to.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "base/result.hpp"
 #include "sink/moment.hpp"
 
 namespace contained::sink {
+
+/// How long an outlet that blocks waits before it tries again.
+inline constexpr std::chrono::milliseconds kRetry{200};
 
 class Outlet {
  public:

@@ -17,6 +17,7 @@
 #include "sink/outlet.hpp"
 #include "sink/report.hpp"
 #include "sink/syslog_outlet.hpp"
+#include "sink/tail_outlet.hpp"
 
 namespace contained::sink {
 namespace {
@@ -74,7 +75,10 @@ class Sink {
     outlets_.push_back(std::make_unique<SyslogOutlet>(options, reports_));
   }
   void add(const FdOptions& options) {
-    outlets_.push_back(std::make_unique<FdOutlet>(options.fd, reports_));
+    if (options.tail)
+      outlets_.push_back(std::make_unique<TailOutlet>(options.fd, reports_));
+    else
+      outlets_.push_back(std::make_unique<FdOutlet>(options.fd, reports_));
   }
 
   int refuse(const Error& error) {

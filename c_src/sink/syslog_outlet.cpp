@@ -18,7 +18,6 @@ namespace {
 constexpr std::size_t kPacket = 1024;  // RFC 3164, 4.1
 constexpr std::size_t kLongestIdent = 64;
 constexpr int kPatienceMs = 1000;
-constexpr std::chrono::milliseconds kRetry{200};
 
 constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

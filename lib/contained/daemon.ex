@@ -50,6 +50,7 @@ defmodule Contained.Daemon do
              that is:
 
                * `:none` - at once
+               * `:notify` - when the program says so by sd_notify(3), see below
                * `{:output, regex}` - when a line of the output matches
                * `{:tcp, port}`, `{:tcp, {host, port}}`, `{:unix, path}` - when there is somebody to connect to
                * `{:file, path}` - when it exists
@@ -57,8 +58,26 @@ defmodule Contained.Daemon do
                * a function - when it returns a truthy value; it is called again and again, in a process of its own
 
              A program that ends before, or is not ready within `:ready_timeout`, is stopped, and the error of
-             `start_link/3` holds what it wrote in its `:result`. With `:wait_for` the start does not wait; then there is
+             `start_link/3` holds what it wrote in its `:result`, the last 64 KiB of each stream; 8 KiB when the output goes to
+             `:log_to` alone, and nothing when that is a single command or `{:fd, 1}`. With `:wait_for` the start does not wait; then there is
              `await_ready/2`.
+
+             ## sd_notify
+
+             With `ready: :notify` or `:watchdog` the program finds a socket in its variable `NOTIFY_SOCKET`, as under systemd, and
+             what it or a descendant of it says there is heard (sd_notify(3)):
+
+               * `READY=1` - it is ready, for `ready: :notify`
+               * `STATUS=text` - for `info/1`, and an event, as are `RELOADING=1` and `STOPPING=1`
+               * `WATCHDOG=1`, `WATCHDOG=trigger`, `WATCHDOG_USEC=microseconds` - for `:watchdog`
+               * `EXTEND_TIMEOUT_USEC=microseconds` - `:ready_timeout` does not end before
+               * `BARRIER=1` - answered when all before it has been heard
+               * `MAINPID=` and `FDSTORE=` are ignored, with a line in the log: the program is the one that was started
+               * any other is an event `{:notified, fields}`
+
+             `:watchdog` sets `WATCHDOG_USEC`, not `WATCHDOG_PID`. From its readiness on a program that says `WATCHDOG=1` less often than
+             that is stopped by the ladder of `:stop_signal`, and has failed with the reason `:watchdog`: the daemon ends with it, or goes
+             by `:backoff`. Paused programs are not missed.
 
              ## Output
 
@@ -89,6 +108,12 @@ defmodule Contained.Daemon do
           | {:output, :stdout | :stderr | {:fd, 3..63}, binary}
           | :paused
           | :resumed
+          | :reloading
+          | :stopping
+          | :watchdog
+          | {:status, binary}
+          | {:notified, %{optional(binary) => binary}}
+          | {:signal, atom | 32..64, :all | :leader}
           | {:limit_hit, atom}
           | {:sink, map}
           | :oom
@@ -191,7 +216,8 @@ defmodule Contained.Daemon do
   @doc """
   What the daemon is and does: `:program`, `:args`, `:name`, `:state` (`:waiting`, `:starting`, `:running`,
   `:stopping`, `:backing_off`), `:ready`, `:paused` (`nil`, `:hand`, `:pressure`), `:os_pid`,
-  `:restarts`, `:uptime_ms` and `:last_result`, how the run before ended.
+  `:restarts`, `:uptime_ms`, `:last_result`, how the run before ended, and `:status`, what the program says of
+  itself (`STATUS=` of sd_notify(3)), or `nil`.
   """
   @spec info(GenServer.server()) :: map
   def info(daemon), do: GenServer.call(daemon, :info)
@@ -220,8 +246,12 @@ defmodule Contained.Daemon do
 
   @doc "Sends a signal to the program and its descendants, or to the program itself (`:leader`)."
   @spec signal(GenServer.server(), Process.signal(), :all | :leader) :: :ok | {:error, atom}
-  def signal(daemon, signal, target \\ :all),
-    do: with({:ok, process} <- session(daemon), do: Process.signal(process, signal, target))
+  def signal(daemon, signal, target \\ :all) when target in [:all, :leader] do
+    number = Signals.number!(signal)
+
+    with {:ok, process} <- GenServer.call(daemon, {:signal, number, target}),
+         do: Process.signal(process, number, target)
+  end
 
   @doc "Sends the program itself the signal of `:reload_signal`, SIGHUP."
   @spec reload(GenServer.server()) :: :ok | {:error, atom}
@@ -266,10 +296,19 @@ defmodule Contained.Daemon do
   def processes(daemon),
     do: with({:ok, process} <- session(daemon), do: Cgroup.processes(process))
 
-  @doc "Changes limits of the running program; the next one has those of the options again."
+  @doc """
+  Changes limits of the running program, as `Contained.Cgroup.set_limits/2` does, and of all that the
+  daemon starts after it: they outlive a restart of the program, not one of the daemon.
+
+  Of limits that are refused none is kept. What `cgset/3` writes is for the running program alone.
+  """
   @spec set_limits(GenServer.server(), keyword | map) :: :ok | {:error, Error.t() | :not_running}
-  def set_limits(daemon, limits),
-    do: with({:ok, process} <- session(daemon), do: Cgroup.set_limits(process, limits))
+  def set_limits(daemon, limits) do
+    with {:ok, process} <- session(daemon),
+         :ok <- Cgroup.set_limits(process, limits),
+         :again <- GenServer.call(daemon, {:keep_limits, process.ref, limits}),
+         do: set_limits(daemon, limits)
+  end
 
   ## As MuonTrap has it
 
@@ -278,7 +317,7 @@ defmodule Contained.Daemon do
   def cgget(daemon, file),
     do: daemon |> session() |> Live.file(&Cgroup.get(&1, file))
 
-  @doc "Writes to a file of the program's control group."
+  @doc "Writes to a file of the program's control group, for as long as the program runs."
   @spec cgset(GenServer.server(), binary, binary | integer) :: :ok | {:error, atom}
   def cgset(daemon, file, value),
     do: daemon |> session() |> Live.file(&Cgroup.set(&1, file, value))

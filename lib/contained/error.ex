@@ -5,8 +5,8 @@ defmodule Contained.Error do
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
-      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:fork`, ...,
-      `:launcher`; of a daemon also `:ready`, `:pidfile` and `:status_file`
+      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:seccomp`, `:landlock`, `:fork`, ...,
+      `:launcher`; of a daemon also `:ready`, `:notify`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -79,12 +79,15 @@ defmodule Contained.Error do
     oom_score_adj: "cannot set the :oom_score_adj of the command",
     capabilities: "cannot set the capabilities of the command",
     no_new_privs: "cannot set :no_new_privs",
+    seccomp: "cannot apply the :seccomp filter",
+    landlock: "cannot restrict the command to the :landlock paths",
     signal: "cannot reach the command",
     fork: "cannot create a process for the command",
     file: "cannot open",
     option: "cannot start the command with this option",
     pidfile: "cannot write the process id to the :pidfile",
     status_file: "cannot write what happens to the :status_file",
+    notify: "cannot open the socket for what the daemon's program tells",
     ready: "the daemon did not become ready:",
     launcher: "cannot run the command by the launcher"
   }

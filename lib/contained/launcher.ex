@@ -48,7 +48,7 @@ defmodule Contained.Launcher do
 
   use GenServer
 
-  alias Contained.{Info, Protocol, Telemetry}
+  alias Contained.{Info, Protocol, Signals, Telemetry}
   alias Contained.Launcher.{Arguments, Backoff, Heartbeat, Link, Links, Sessions}
 
   @heartbeat 500
@@ -291,7 +291,11 @@ defmodule Contained.Launcher do
   end
 
   defp event(state, {:pong, _number}), do: state
-  defp event(state, {:vm_signal, _}), do: %{state | vm_signals: state.vm_signals + 1}
+
+  defp event(state, {:vm_signal, number}) do
+    state = %{state | vm_signals: state.vm_signals + 1}
+    effect({:report, [:launcher, :signal], %{signal: Signals.name(number)}}, state)
+  end
 
   defp event(state, {:started, _, _} = event) do
     state = %{state | backoff: Backoff.worked(state.backoff)}
@@ -462,6 +466,7 @@ defmodule Contained.Launcher do
 
     state.link
     |> Link.abilities()
+    |> Map.merge(Link.seals(state.link))
     |> Map.merge(%{
       name: state.name,
       pid: self(),

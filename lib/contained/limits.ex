@@ -168,6 +168,30 @@ defmodule Contained.Limits do
     if :error in parts, do: :error, else: Enum.join(parts, separator)
   end
 
+  @doc """
+  Limits as they are after changes, both as text: what was set for the same thing before is gone.
+  """
+  @spec merge(wire, wire) :: wire
+  def merge(limits, changes), do: Enum.reduce(changes, limits, &put/2)
+
+  # Of one that is set for several devices a later one may take back part of an earlier one: the last
+  # has to stay the last.
+  defp put({key, _text} = change, limits) do
+    if @vocabulary[@atoms[key]] in [:devices, :weights, :pages],
+      do: Enum.reject(limits, &(subject(&1) == subject(change))) ++ [change],
+      else: List.keystore(limits, key, 0, change)
+  end
+
+  # "io", "8:0 rbps=1M wiops=100" is about "8:0 rbps= wiops=", "hugetlb", "2MB 64M" about "2MB".
+  defp subject({"io", text}), do: {"io", String.replace(text, ~r/=\S+/, "=")}
+
+  defp subject({key, text}) do
+    case String.split(text) do
+      [name, _value] -> {key, name}
+      [_value] -> {key, ""}
+    end
+  end
+
   ## And back
 
   @doc "Limits as `encode/1` takes them. A value that cannot be read stays text."

@@ -147,7 +147,7 @@ defmodule Contained.Protocol do
   defp stages do
     [:none, :option, :cgroup, :pipe, :fork, :stdio, :session, :rlimit, :signal, :chdir] ++
       [:exec, :file, :protocol, :limit, :ids, :nice, :oom_score_adj, :capabilities] ++
-      [:no_new_privs]
+      [:no_new_privs, :seccomp, :landlock]
   end
 
   defp reasons do

@@ -41,7 +41,15 @@ defmodule Contained.Result do
     fds: %{}
   ]
 
-  @type reason :: :exit | :signal | :oom | :timeout | :stopped | :output_limit | :launcher_down
+  @type reason ::
+          :exit
+          | :signal
+          | :oom
+          | :timeout
+          | :stopped
+          | :output_limit
+          | :watchdog
+          | :launcher_down
 
   @type t :: %__MODULE__{
           stdout: Collectable.t() | nil,

@@ -26,6 +26,8 @@ defmodule Contained.Telemetry do
     * `[:contained, :daemon, :ready]` - it is ready, see `ready:`
     * `[:contained, :daemon, :paused]` and `[:contained, :daemon, :resumed]` - by hand or by `pause_above:`
     * `[:contained, :daemon, :oom]` - the kernel has killed a process of it for want of memory
+    * `[:contained, :daemon, :watchdog]` - it has been silent for longer than `watchdog:` allows, and is stopped
+    * `[:contained, :daemon, :signal]` - it was sent a signal by `Contained.Daemon.signal/3` or `reload/1`
     * `[:contained, :daemon, :restart]` - its program will be started again by the daemon
 
   The measurements of the first three are those of a command, of the others `:system_time` and
@@ -43,6 +45,7 @@ defmodule Contained.Telemetry do
       `:stopped` and the rest missing when an enumeration ended before the command
     * at `:exception` also `:kind` (`:error`, `:throw` or `:exit`), `:reason` and `:stacktrace`. For what
       could not be started the reason is a `Contained.Error`
+    * at `:signal` also `:signal`, its name, and `:target`, `:all` or `:leader`
     * at `:restart` also `:reason`, why the last run ended, and `:restarts`, how many there have been
 
   ## Launchers
@@ -54,6 +57,9 @@ defmodule Contained.Telemetry do
       it exited, `:left_behind` by number (they have been killed, unless `linger: :leave` was asked for),
       or processes of it have outlived SIGKILL, `:unkilled` by number. Metadata: these, `:program`,
       `:os_pid`, `:owner`, `:launcher`
+    * `[:contained, :launcher, :signal]` - the port program has received SIGTERM, SIGHUP or SIGINT, as all processes
+      of a service do that is stopped; while the VM lives it does not act on them. Metadata: `:signal`, its name,
+      `:launcher`
     * `[:contained, :launcher, :down]` - the port program of a launcher has ended, and its commands with
       it. Metadata: `:launcher`
 
@@ -74,7 +80,7 @@ defmodule Contained.Telemetry do
 
   @opaque span :: %Span{} | nil
 
-  @points [:ready, :paused, :resumed, :oom, :restart]
+  @points [:ready, :paused, :resumed, :oom, :restart, :watchdog, :signal]
 
   # Handlers are attached by the same library: as long as it is not loaded there are none. This
   # takes some ten nanoseconds; asking the code server would look for a file each time.
@@ -157,7 +163,7 @@ defmodule Contained.Telemetry do
 
   @doc false
   # Something that happens to a daemon, with the metadata of its `start`.
-  @spec point(:ready | :paused | :resumed | :oom | :restart, map) :: :ok
+  @spec point(atom, map) :: :ok
   def point(event, metadata) when event in @points do
     if on?() do
       measurements = %{system_time: System.system_time(), monotonic_time: System.monotonic_time()}

@@ -63,6 +63,8 @@ TEST(StageName, EveryStageHasItsOwn) {
   EXPECT_EQ(names.count("unknown"), 0U);
   EXPECT_EQ(name(Stage::kExec), "exec");
   EXPECT_EQ(name(Stage::kLimit), "limit");
+  EXPECT_EQ(name(Stage::kNamespace), "namespace");
+  EXPECT_EQ(name(Stage::kNetwork), "network");
 }
 
 TEST(StageName, OfANumberBeyondTheLastIsUnknown) {

@@ -29,7 +29,7 @@ TEST(SinkOptionsTest, WordsBelongToTheSinkBeforeThem) {
   const auto options =
       parse({"report=3", "file=/a", "mode=600", "size=10", "every=3600", "keep=0", "at_start",
              "gzip", "timestamp", "prefix= x", "skip_empty", "sync=line", "block", "syslog=app",
-             "priority=14", "socket=/s", "fd=1"});
+             "priority=14", "socket=/s", "fd=1", "tail=5"});
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->report, 3);
   const auto& file = std::get<FileOptions>(options->sinks.at(0));
@@ -45,14 +45,17 @@ TEST(SinkOptionsTest, WordsBelongToTheSinkBeforeThem) {
   EXPECT_EQ(syslog.ident + syslog.socket, "app/s");
   EXPECT_EQ(syslog.priority, 14U);
   EXPECT_TRUE(syslog.policy == Policy::kDrop);
-  EXPECT_EQ(std::get<FdOptions>(options->sinks.at(2)).fd, 1);
+  const auto& fd = std::get<FdOptions>(options->sinks.at(2));
+  const auto& tail = std::get<FdOptions>(options->sinks.at(3));
+  EXPECT_TRUE(fd.fd == 1 && !fd.tail && tail.fd == 5 && tail.tail);
 }
 
 TEST(SinkOptionsTest, WhatIsNotUnderstoodIsNamed) {
   for (const std::string word :
-       {"file=a",    "file=/a/", "file",       "syslog=", "fd=x",    "fd=-1",  "mode=8",
-        "mode=1000", "size=0",   "size=",      "keep=-1", "every=0", "gzip=1", "sync=often",
-        "sync",      "block=1",  "priority=1", "prefix=", "report=", "colour", ""}) {
+       {"file=a",  "file=/a/", "file",       "syslog=", "fd=x",    "fd=-1",
+        "tail=",   "mode=8",   "mode=1000",  "size=0",  "size=",   "keep=-1",
+        "every=0", "gzip=1",   "sync=often", "sync",    "block=1", "priority=1",
+        "prefix=", "report=",  "colour",     ""}) {
     const auto options = parse({"file=/a", word});
     ASSERT_FALSE(options.ok()) << word;
     EXPECT_EQ(options.error().subject, word);

@@ -155,4 +155,28 @@ defmodule Contained.LimitsTest do
   test "what cannot be read stays text" do
     assert Limits.decode([{"memory", "a lot"}, {"unknown", "1"}]) == [{:memory, "a lot"}]
   end
+
+  test "changes replace what they are about, and nothing else" do
+    before = [
+      {"memory", "64M"},
+      {"swap", "0"},
+      {"io", "8:0 rbps=1 wiops=2"},
+      {"hugetlb", "2MB 0"}
+    ]
+
+    assert Limits.merge(before, []) == before
+
+    assert Limits.merge(before, [{"memory", "1G"}, {"pids", "5"}]) ==
+             [{"memory", "1G"} | tl(before)] ++ [{"pids", "5"}]
+
+    [memory, swap, rates, pages] = before
+
+    assert Limits.merge(before, [{"io", "8:0 rbps=3"}, {"hugetlb", "2MB 64M"}]) ==
+             [memory, swap, rates, {"io", "8:0 rbps=3"}, {"hugetlb", "2MB 64M"}]
+
+    again = [{"io", "8:0 rbps=3"}, {"io", "8:0 rbps=5 wiops=5"}, {"io_weight", "100"}]
+
+    assert Limits.merge(before, again ++ [{"io_weight", "8:0 7"}]) ==
+             [memory, swap, pages | again] ++ [{"io_weight", "8:0 7"}]
+  end
 end

@@ -121,7 +121,7 @@ defmodule Contained.TelemetryTest do
       span = Telemetry.daemon(metadata)
       assert {[:daemon, :start], _, %{owner: ^me, name: :db, os_pid: 17}} = event()
 
-      for point <- [:ready, :paused, :resumed, :oom, :restart] do
+      for point <- [:ready, :paused, :resumed, :oom, :restart, :watchdog, :signal] do
         Telemetry.point(point, metadata)
         assert {[:daemon, ^point], %{system_time: _, monotonic_time: _}, %{owner: ^me}} = event()
       end
@@ -145,6 +145,8 @@ defmodule Contained.TelemetryTest do
       assert {[:daemon, :paused], _, _} = event()
       :ok = Contained.Daemon.resume(daemon)
       assert {[:daemon, :resumed], _, _} = event()
+      :ok = Contained.Daemon.signal(daemon, 18)
+      assert {[:daemon, :signal], _, %{signal: :cont, target: :all, owner: ^daemon}} = event()
 
       Contained.Daemon.close_stdin(daemon)
       assert {[:daemon, :stop], %{duration: _}, %{status: 3, reason: :exit} = stop} = event()
@@ -161,6 +163,15 @@ defmodule Contained.TelemetryTest do
       assert {:error, _} = Contained.Daemon.start_link(script(directory, "x", "no script"), [])
       assert {[:daemon, :start], _, _} = event()
       assert {[:daemon, :exception], _, %{reason: %Contained.Error{reason: :enoexec}}} = event()
+    end
+
+    test "a signal that a port program has received" do
+      {:ok, launcher} = start_supervised({Contained.Launcher, name: __MODULE__.Signal})
+      Contained.run("true", [], launcher: launcher)
+      assert_stop(assert_start(:run))
+      System.cmd("kill", ["-HUP", "#{Contained.Measure.os_pids(launcher).worker}"])
+      assert_receive {:telemetry, [:contained, :launcher, :signal], _, metadata}, 10_000
+      assert metadata == %{signal: :hup, launcher: __MODULE__.Signal}
     end
 
     test "the end of a port program" do

@@ -51,8 +51,28 @@ defmodule Contained.Needs do
     if System.find_executable(name), do: false, else: "needs the program #{name}"
   end
 
+  @doc "So many gigabytes of disk for temporary files."
+  def disk(gigabytes) do
+    {table, 0} = System.cmd("df", ["-Pk", System.tmp_dir!()])
+    [_, free] = Regex.run(~r/(\d+) +\d+% [^\n]*\n\z/, table)
+
+    if String.to_integer(free) > gigabytes * 1_000_000,
+      do: false,
+      else: "needs #{gigabytes} GB of disk"
+  end
+
   @doc "All of these, in one word for each that is missing."
   def all(needs), do: Enum.find(needs, false, & &1)
+
+  @doc "Filters of system calls."
+  def seccomp, do: if(seals().seccomp, do: false, else: "needs seccomp filters and libseccomp")
+
+  def landlock, do: if(seals().landlock, do: false, else: "needs a kernel with Landlock")
+
+  defp seals do
+    {"", 0} = Contained.cmd("true", [])
+    Enum.find(Contained.info().launchers, &(&1.name == Contained.Launcher))
+  end
 
   def info do
     case Cgroup.info() do

@@ -1,8 +1,8 @@
 defmodule Contained.Daemon.Config do
   @moduledoc false
-  # What a daemon was asked for, checked. It does not change while the daemon lives.
+  # What a daemon was asked for, checked. But for limits it does not change while the daemon lives.
 
-  alias Contained.{Command, Error}
+  alias Contained.{Command, Error, Limits}
   alias Contained.Daemon.{Generation, Logging, Policy, Pressure}
 
   @ready_timeout 30_000
@@ -44,6 +44,7 @@ defmodule Contained.Daemon.Config do
   defp build(%{options: options} = command, program, args) do
     options = put_log_output(options)
     refuse!(options)
+    refuse_notify!(options)
     capture? = capture?(options)
     slot = Generation.slot(options, program, args)
 
@@ -68,6 +69,19 @@ defmodule Contained.Daemon.Config do
 
   defp put_log_output(options), do: options
 
+  # A socket in the file system would not be seen there.
+  defp refuse_notify!(options) do
+    wanted = Enum.find([ready: :notify, watchdog: nil], &wanted?(options, &1))
+
+    for key <- [:chroot, :root], wanted != nil and options[key] != nil and apart?(options) do
+      raise ArgumentError,
+            ~s(cannot use "#{elem(wanted, 0)}" by a socket, a network of its own and "#{key}")
+    end
+  end
+
+  defp wanted?(options, {:watchdog, nil}), do: Map.has_key?(options, :watchdog)
+  defp wanted?(options, {key, value}), do: options[key] == value
+
   # stdout is written to the sinks, where nobody counts it for the port program.
   defp refuse!(%{log_to: _sinks} = options) do
     for key <- [:capture_stderr_only, :max_output], options[key] do
@@ -82,6 +96,33 @@ defmodule Contained.Daemon.Config do
   def put_streams(%{command: command} = config, %{stdout: stdout, launcher: launcher}) do
     command = %{command | spec: %{command.spec | stdout: stdout}, launcher: launcher}
     %{config | command: command}
+  end
+
+  @doc "Has the next program start with these limits as well."
+  @spec put_limits(t, keyword | map) :: t
+  def put_limits(%{command: command} = config, limits) do
+    {:ok, changes} = Limits.encode(limits)
+    limits = Limits.merge(Map.get(command.spec, :limits, []), changes)
+    %{config | command: %{command | spec: Map.put(command.spec, :limits, limits)}}
+  end
+
+  @doc "Adds variables to the environment of the program; they win."
+  @spec put_env(t, [{binary, binary | nil}]) :: t
+  def put_env(%{command: command} = config, env) do
+    spec = Map.update(command.spec, :env, env, &(&1 ++ env))
+    %{config | command: %{command | spec: spec}}
+  end
+
+  @doc "Where the program can reach a socket of ours, if it is to tell us something; see `Notify`."
+  @spec notify(t) :: map | nil
+  def notify(%{options: options, command: command} = config) do
+    if config.ready == :notify or Map.has_key?(options, :watchdog),
+      do: Map.put(Map.take(command.spec, [:uid]), :apart, apart?(options))
+  end
+
+  # An abstract socket is one of a network namespace.
+  defp apart?(options) do
+    options[:network] not in [nil, :host] or :net in List.wrap(options[:namespaces])
   end
 
   # Of its slot the launcher starts one generation at a time.
@@ -103,7 +144,7 @@ defmodule Contained.Daemon.Config do
 
   @wanting [:on_output, :into, :max_output]
 
-  # What a start that fails has written is part of its error, unless it goes to a log anyway.
+  # What a start that fails has written is part of its error; with a log the sink keeps it.
   defp capture?(options) do
     Logging.new(options) != nil or Enum.any?(@wanting, &Map.has_key?(options, &1)) or
       options[:capture] == true or

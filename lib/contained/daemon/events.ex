@@ -17,6 +17,12 @@ defmodule Contained.Daemon.Events do
           | {:output, Contained.Daemon.Output.stream(), binary}
           | :paused
           | :resumed
+          | :reloading
+          | :stopping
+          | :watchdog
+          | {:status, binary}
+          | {:notified, %{optional(binary) => binary}}
+          | {:signal, atom | 32..64, :all | :leader}
           | {:limit_hit, atom}
           | {:sink, map}
           | :oom

@@ -29,7 +29,8 @@ defmodule Contained.Daemon.Live do
       os_pid: state.os_pid,
       restarts: state.restarts,
       uptime_ms: State.uptime(state),
-      last_result: state.last
+      last_result: state.last,
+      status: state.status
     }
   end
 

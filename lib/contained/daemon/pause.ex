@@ -7,7 +7,7 @@ defmodule Contained.Daemon.Pause do
   # Both may take a moment, so they are done beside the daemon, one at a time.
 
   alias Contained.{Cgroup, Session}
-  alias Contained.Daemon.{Aside, Pressure, Report, State}
+  alias Contained.Daemon.{Aside, Notified, Pressure, Report, State}
 
   @interval 1_000
   @sigcont 18
@@ -88,7 +88,9 @@ defmodule Contained.Daemon.Pause do
   defp answer(answer), do: answer
 
   defp done(state, %{what: :pause, by: by}), do: Report.paused(%{state | paused: by})
-  defp done(state, %{what: :resume}), do: Report.resumed(%{state | paused: nil})
+
+  defp done(state, %{what: :resume}),
+    do: Report.resumed(Notified.rearm(%{state | paused: nil}))
 
   @doc "The program has ended: nothing is paused, and nobody waits for it any more."
   @spec forget(State.t()) :: State.t()

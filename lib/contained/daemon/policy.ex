@@ -62,6 +62,7 @@ defmodule Contained.Daemon.Policy do
 
   defp decide(%{on_timeout: :restart} = policy, %{reason: :timeout}), do: {:restart, 0, policy}
   defp decide(_policy, %{reason: :timeout}), do: {:stop, :timeout}
+  defp decide(policy, %{reason: :watchdog}), do: failed(policy, :watchdog)
   defp decide(policy, %{reason: :output_limit}), do: failed(policy, :output_limit)
 
   defp decide(policy, %{exit: {:exited, status}} = result) do

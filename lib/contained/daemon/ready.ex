@@ -26,13 +26,14 @@ defmodule Contained.Daemon.Ready do
   @max_wait 4_000_000_000
 
   @allowed ":none, {:output, regex}, {:tcp, port}, {:tcp, {host, port}}, {:unix, path}, " <>
-             "{:file, path}, {:after, milliseconds} or a function of no arguments"
+             "{:file, path}, :notify, {:after, milliseconds} or a function of no arguments"
 
   @enforce_keys [:spec, :ref]
   defstruct [:spec, :ref, :aside, :timer, lines: %{}]
 
   @type spec ::
           :none
+          | :notify
           | {:output, Regex.t()}
           | {:tcp, [{:inet.ip_address() | charlist, 1..65_535}]}
           | {:unix, Path.t()}
@@ -45,6 +46,7 @@ defmodule Contained.Daemon.Ready do
   @doc "Checks the value of the option; the error says what it may be."
   @spec parse(term) :: {:ok, spec} | {:error, binary}
   def parse(none) when none in [nil, :none], do: {:ok, :none}
+  def parse(:notify), do: {:ok, :notify}
   def parse({:output, %Regex{}} = spec), do: {:ok, spec}
   def parse({:tcp, port}) when is_integer(port), do: tcp(:localhost, port)
   def parse({:tcp, {host, port}}), do: tcp(host, port)
@@ -98,7 +100,9 @@ defmodule Contained.Daemon.Ready do
     %__MODULE__{spec: spec, ref: ref, timer: timer}
   end
 
+  # The daemon is told of it otherwise.
   def start({:output, _regex} = spec, ref), do: %__MODULE__{spec: spec, ref: ref}
+  def start(:notify, ref), do: %__MODULE__{spec: :notify, ref: ref}
 
   def start(spec, ref) do
     aside = Aside.start(__MODULE__, ref, fn -> poll(spec, @first_pause) end)

@@ -5,7 +5,7 @@ defmodule Contained.Daemon.Report do
   require Logger
 
   alias Contained.Daemon.{Events, StatusFile}
-  alias Contained.{Error, Result, Telemetry}
+  alias Contained.{Error, Result, Signals, Telemetry}
 
   @type state :: Contained.Daemon.State.t()
 
@@ -38,6 +38,7 @@ defmodule Contained.Daemon.Report do
 
   defp hit(%{reason: :oom}), do: [:memory]
   defp hit(%{reason: :timeout}), do: [:max_runtime]
+  defp hit(%{reason: :watchdog}), do: [:watchdog]
   defp hit(%{reason: :output_limit}), do: [:max_output]
   defp hit(_result), do: []
 
@@ -82,6 +83,22 @@ defmodule Contained.Daemon.Report do
 
   defp text(%{event: :failed, error: error}),
     do: "what reads its output could not be started: #{Exception.message(error)}"
+
+  @doc "What the program has told by sd_notify(3)."
+  @spec notified(state, term) :: state
+  def notified(state, event), do: publish(state, event)
+
+  @doc "It has been silent for too long, and is being stopped."
+  @spec watchdog(state) :: state
+  def watchdog(state), do: state |> publish(:watchdog) |> point(:watchdog)
+
+  @doc "It was sent a signal."
+  @spec signal(state, 1..64, :all | :leader) :: state
+  def signal(state, number, target) do
+    more = %{signal: Signals.name(number), target: target}
+    Telemetry.point(:signal, Map.merge(metadata(state), more))
+    publish(state, {:signal, more.signal, target})
+  end
 
   @doc "The daemon ends."
   @spec stopped(state, term) :: :ok

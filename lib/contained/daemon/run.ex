@@ -8,6 +8,8 @@ defmodule Contained.Daemon.Run do
   alias Contained.Daemon.{
     Credit,
     Generation,
+    Notified,
+    Notify,
     Pause,
     Pidfile,
     Policy,
@@ -45,6 +47,7 @@ defmodule Contained.Daemon.Run do
   @spec prepare(state) :: next
   def prepare(%{config: config} = state) do
     ref = make_ref()
+    Notify.attend(state.notify, nil)
     state = %{state | tap: Tap.begin(state.tap), ready?: false, intent: nil, os_pid: nil}
 
     case Generation.await(config.command, config.slot, state.lost?, ref) do
@@ -72,7 +75,8 @@ defmodule Contained.Daemon.Run do
   @spec started(state, pos_integer) :: next
   def started(state, os_pid) do
     state = %{state | phase: :running, os_pid: os_pid, since: State.now()}
-    state = state |> put_os_pid(os_pid) |> Report.started() |> Pause.watch()
+    state = state |> put_os_pid(os_pid) |> Notified.begin() |> Report.started() |> Pause.watch()
+    Notify.attend(state.notify, state.session)
 
     case write_pidfile(state) do
       :ok ->
@@ -104,6 +108,7 @@ defmodule Contained.Daemon.Run do
   def ready(state) do
     state = %{stop_looking(state) | ready?: true, tap: Tap.settle(state.tap)}
     for from <- state.awaiting, do: GenServer.reply(from, :ok)
+    state = Notified.rearm(state)
     Report.ready(Starter.answer(%{state | awaiting: []}, {:ok, self()}))
   end
 
@@ -165,17 +170,23 @@ defmodule Contained.Daemon.Run do
   @doc "The program has ended, and nothing of it is left; or its launcher has."
   @spec ended(state, map | :launcher_down) :: next
   def ended(state, how) do
-    result = Result.new(state.os_pid, how)
+    result = how_ended(Result.new(state.os_pid, how), state)
     uptime = State.uptime(state)
     state = finish(%{state | lost?: how == :launcher_down}, result)
     next(state, state.intent, result, uptime)
   end
+
+  defp how_ended(%{reason: :stopped} = result, %{intent: :watchdog}),
+    do: %{result | reason: :watchdog}
+
+  defp how_ended(result, _state), do: result
 
   # The launcher went away before it could start anything.
   defp finish(%{phase: :starting} = state, _result), do: %{state | session: nil}
 
   defp finish(state, result) do
     state = %{stop_looking(state) | session: nil, phase: :ended, since: nil, last: result}
+    state = State.cancel_timer(state, :watchdog)
     state = Credit.forget(%{Pause.forget(state) | tap: flush(state)})
     remove_pidfile(state)
     Report.exited(state, result)
@@ -199,10 +210,13 @@ defmodule Contained.Daemon.Run do
     if path = pidfile(state), do: Pidfile.remove(path, state.os_pid)
   end
 
-  defp next(state, {:fail, error}, result, _uptime),
-    do: failed(state, %{error | result: Tap.complete(state.tap, result)})
+  defp next(state, {:fail, error}, result, _uptime) do
+    {state, result} = complete(state, result)
+    failed(state, %{error | result: result})
+  end
 
   defp next(state, :restart, _result, _uptime), do: again(state, 0, :restart)
+  defp next(state, :watchdog, result, uptime), do: next(state, nil, result, uptime)
 
   # A port program that dies at every start is not waited for for ever.
   defp next(%{starting?: true, policy: %{launcher_delay: delay}} = state, nil, _result, _uptime)
@@ -213,8 +227,8 @@ defmodule Contained.Daemon.Run do
 
   defp next(%{starting?: true} = state, nil, result, _uptime)
        when result.reason != :launcher_down do
-    error = error(state, :exit_status)
-    fail(state, %{error | result: Tap.complete(state.tap, result)})
+    {state, result} = complete(state, result)
+    fail(state, %{error(state, :exit_status) | result: result})
   end
 
   defp next(state, nil, result, uptime) do
@@ -222,6 +236,14 @@ defmodule Contained.Daemon.Run do
       do: {:stop, :launcher_down, state},
       else: follow(state, Policy.ended(state.policy, result, uptime), result.reason)
   end
+
+  # A start that fails is the daemon's end as well: what the program wrote is awaited from its sinks.
+  defp complete(%{starting?: true} = state, result) do
+    state = close_sinks(state)
+    {state, Tap.complete(state.tap, result)}
+  end
+
+  defp complete(state, result), do: {state, Tap.complete(state.tap, result)}
 
   # A name may be somebody's again, a process will not.
   defp gone?(launcher), do: is_pid(launcher) and not Process.alive?(launcher)
@@ -287,7 +309,16 @@ defmodule Contained.Daemon.Run do
       {:started, os_pid} -> drain(%{state | os_pid: os_pid, phase: :running}, deadline)
       {:input_raised, _, _, _} -> drain(state, deadline)
       {stream, data} -> state |> drain_output(stream, data) |> drain(deadline)
-      _other -> state |> drain_sinks(message) |> drain(deadline)
+      _other -> state |> drain_notify(message) |> drain_sinks(message) |> drain(deadline)
+    end
+  end
+
+  # A program may wait until it has been heard.
+  defp drain_notify(state, message) do
+    case Notified.event(state, message) do
+      :none -> state
+      {:stop, _reason, state} -> state
+      state -> state
     end
   end
 
@@ -321,6 +352,7 @@ defmodule Contained.Daemon.Run do
     receive do
       {^ref, {:output, data}} -> state |> put(:stdout, data) |> last_words(ref)
       {^ref, {:report, report}} -> state |> Report.sink(report) |> last_words(ref)
+      {^ref, {:tail, data}} -> last_words(%{state | tap: Tap.tail(state.tap, data)}, ref)
     after
       0 -> state
     end

@@ -10,6 +10,8 @@ defmodule Contained.Daemon.Server do
     Events,
     Generation,
     Live,
+    Notified,
+    Notify,
     Pause,
     Ready,
     Report,
@@ -23,7 +25,9 @@ defmodule Contained.Daemon.Server do
   @doc "Opens what lasts as long as the daemon does."
   @spec open(State.t()) :: {:ok, State.t()} | {:error, term}
   def open(%{config: %{options: options}} = state) do
-    with :ok <- open_status_file(options), do: open_sinks(state)
+    with :ok <- open_status_file(options),
+         {:ok, state} <- open_notify(state),
+         do: open_sinks(state)
   end
 
   defp open_status_file(%{status_file: path}) do
@@ -32,6 +36,16 @@ defmodule Contained.Daemon.Server do
   end
 
   defp open_status_file(_options), do: :ok
+
+  defp open_notify(%{config: config} = state) do
+    with place when place != nil <- Config.notify(config), {:ok, notify} <- Notify.open(place) do
+      env = Notify.env(notify, config.options[:watchdog])
+      {:ok, %{state | notify: notify, config: Config.put_env(config, env)}}
+    else
+      nil -> {:ok, state}
+      error -> error
+    end
+  end
 
   defp open_sinks(%{config: %{options: %{log_to: specs}} = config} = state) do
     case Sinks.open(specs, sink_options(config)) do
@@ -46,10 +60,14 @@ defmodule Contained.Daemon.Server do
 
   defp open_sinks(state), do: {:ok, state}
 
-  defp sink_options(%{command: command, options: options, capture?: capture?}) do
+  # What a start that fails has written is part of its error, also when nobody else wants it here.
+  defp sink_options(%{command: command, options: options, capture?: capture?} = config) do
     ladder = Map.get(command.spec, :stop, [{15, 500}])
     cd = options[:cd] || File.cwd!()
-    %{launcher: command.launcher, ladder: ladder, cd: cd, tee: capture?, credit: :manual}
+    tail? = config.ready != :none
+
+    %{launcher: command.launcher, ladder: ladder, cd: cd, credit: :manual}
+    |> Map.merge(%{tee: capture?, tail: tail?})
   end
 
   @spec enter(State.t()) :: no_return
@@ -80,7 +98,9 @@ defmodule Contained.Daemon.Server do
 
   # Output first, it comes most often.
   defp handlers(_state),
-    do: [&session/2, &sink/2, &timer/2, &aside/2, &Pause.event/2, &subscriber/2]
+    do:
+      [&session/2, &sink/2, &Notified.event/2, &timer/2, &aside/2, &Pause.event/2] ++
+        [&subscriber/2]
 
   defp session(%{session: nil}, _message), do: :none
 
@@ -137,6 +157,7 @@ defmodule Contained.Daemon.Server do
       {:ready, state} -> Run.not_ready(state, :timeout)
       {:restart, state} -> Run.prepare(state)
       {:pressure, state} -> Pause.look(state)
+      {:watchdog, state} -> Notified.silent(state)
       {:credit, state} -> Credit.look_again(state)
       {nil, state} -> state
     end
@@ -189,12 +210,27 @@ defmodule Contained.Daemon.Server do
   def handle_call({:unsubscribe, pid}, _from, state),
     do: {:reply, :ok, events(state, &Events.unsubscribe(&1, pid))}
 
+  # Told before it is sent: it may be the program's end.
+  def handle_call({:signal, number, target}, _from, state) do
+    session = Live.session(state)
+    state = if match?({:ok, _}, session), do: Report.signal(state, number, target), else: state
+    {:reply, session, state}
+  end
+
   def handle_call(:session, _from, state), do: {:reply, Live.session(state), state}
 
   def handle_call(:reopen, _from, state) do
     if state.sinks, do: Sinks.reopen(state.sinks)
     {:reply, :ok, state}
   end
+
+  # They were set for a program that may have been followed by another one meanwhile.
+  def handle_call({:keep_limits, ref, _limits}, _from, %{session: %{ref: other}} = state)
+      when other != ref,
+      do: {:reply, :again, state}
+
+  def handle_call({:keep_limits, _ref, limits}, _from, state),
+    do: {:reply, :ok, %{state | config: Config.put_limits(state.config, limits)}}
 
   def handle_call(:reload_signal, _from, state),
     do: {:reply, Map.get(state.config.options, :reload_signal, 1), state}

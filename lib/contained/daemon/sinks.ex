@@ -30,12 +30,16 @@ defmodule Contained.Daemon.Sinks do
   """
   @type report :: map
 
-  @typedoc "By `credit: :manual` output counts as consumed by `taken/2`, else by `event/2`."
+  @typedoc """
+  By `tee` the owner is told of the output, by `tail` of the last of it when it closes the sinks. By
+  `credit: :manual` output counts as consumed by `taken/2`, else by `event/2`.
+  """
   @type context :: %{
           required(:launcher) => GenServer.server() | :dedicated,
           required(:ladder) => [{1..64, non_neg_integer}],
           required(:cd) => binary,
           required(:tee) => boolean,
+          optional(:tail) => boolean,
           optional(:credit) => :auto | :manual
         }
 
@@ -141,6 +145,7 @@ defmodule Contained.Daemon.Sinks do
   end
 
   defp tell([], sinks), do: {:ok, sinks}
+  defp tell([{:tail, _data}], sinks), do: {:ok, sinks}
   defp tell([{:output, data}], sinks), do: {:output, data, sinks}
 
   # More than one are told one after the other.
@@ -207,7 +212,7 @@ defmodule Contained.Daemon.Sinks do
 
   One that does not end in time, such as a command that reads no more, is killed.
   """
-  @spec close(t, ({:output, binary} | {:report, report} -> term)) :: :ok
+  @spec close(t, ({:output | :tail, binary} | {:report, report} -> term)) :: :ok
   def close(sinks, fun \\ fn _told -> :ok end) do
     deadline = System.monotonic_time(:millisecond) + @close_timeout
     renew(sinks)

@@ -9,6 +9,7 @@ defmodule Contained.Daemon.State do
   @enforce_keys [:config, :tap, :policy, :born]
   defstruct [:config, :tap, :policy, :born, :name, :session, :span, :os_pid, :since] ++
               [:intent, :error, :ready, :wait, :generation, :pausing, :paused, :sinks] ++
+              [:notify, :watchdog, :status] ++
               [phase: :new, starting?: true, ready?: false, lost?: false, ending?: false] ++
               [ladder: :default, status_file: :ok] ++
               [restarts: 0, awaiting: [], timers: %{}, untaken: %{}, last: nil]
@@ -20,7 +21,7 @@ defmodule Contained.Daemon.State do
           tap: Tap.t(),
           policy: Policy.t(),
           phase: phase,
-          intent: nil | :restart | {:fail, Contained.Error.t()}
+          intent: nil | :restart | :watchdog | {:fail, Contained.Error.t()}
         }
 
   @typedoc "What a callback makes of a state."
@@ -51,6 +52,13 @@ defmodule Contained.Daemon.State do
   def start_timer(state, name, ms) do
     state = cancel_timer(state, name)
     %{state | timers: Map.put(state.timers, name, :erlang.start_timer(ms, self(), name))}
+  end
+
+  @doc "Lets a timer that runs do so for `ms` from now, if it would end before."
+  @spec extend_timer(t, atom, non_neg_integer) :: t
+  def extend_timer(state, name, ms) do
+    left = state.timers[name] && :erlang.read_timer(state.timers[name])
+    if is_integer(left) and left < ms, do: start_timer(state, name, ms), else: state
   end
 
   @spec cancel_timer(t, atom) :: t

@@ -34,13 +34,16 @@ defmodule Contained.Daemon.StatusFile do
   defp one_word(word), do: word |> to_string() |> String.replace(~r/\s/, "_")
 
   defp words({:started, _os_pid}), do: ["started"]
-  defp words(event) when event in [:ready, :paused, :resumed, :oom], do: [event]
+  defp words(event) when is_atom(event), do: [event]
+  defp words({:status, text}), do: ["status", text]
+  defp words({:signal, signal, target}), do: ["signal", signal, target]
   defp words({:limit_hit, limit}), do: ["limit_hit", limit]
   defp words({:exited, result}), do: ["exited" | ending(result)]
   defp words({:stopped, reason}), do: ["stopped", inspect(reason, limit: 5)]
   defp words({:sink, %{event: event, subject: subject}}), do: ["sink", event, subject]
   defp words({:sink, %{event: event}}), do: ["sink", event]
   defp words({:output, _stream, _data}), do: nil
+  defp words({:notified, _fields}), do: nil
 
   defp ending(%Result{exit: {:exited, code}, reason: reason}), do: ["exited", code, reason]
 

@@ -38,6 +38,10 @@ defmodule Contained.Daemon.Tap do
   defp count(tap, stream, size),
     do: %{tap | bytes: Map.update(tap.bytes, stream, size, &(&1 + size))}
 
+  @doc "The last that the program wrote, as its sink has kept it for an error."
+  @spec tail(t, binary) :: t
+  def tail(tap, data), do: keep(tap, :stdout, data)
+
   defp keep(%{keep?: false} = tap, _stream, _data), do: tap
 
   defp keep(tap, stream, data) do

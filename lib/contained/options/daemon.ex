@@ -53,7 +53,11 @@ defmodule Contained.Options.Daemon do
          "matter. It runs in a process of its own, and `start_link/3` does not wait for it"},
       {:ready, {:daemon, :ready}, ":none",
        "when the daemon counts as ready, see \"Readiness\": #{Ready.allowed()}"},
-      {:ready_timeout, {:daemon, :wait}, "30_000", "milliseconds in which it has to become so"}
+      {:ready_timeout, {:daemon, :wait}, "30_000", "milliseconds in which it has to become so"},
+      {:watchdog, {:range, 1, @max_wait}, nil,
+       "milliseconds within which the program, once it is ready, has to say again and again that it is alive, by\n" <>
+         "`WATCHDOG=1` of sd_notify(3). One that is silent is stopped, and has failed with the reason\n" <>
+         "`:watchdog`. See \"sd_notify\""}
     ]
   end
 

@@ -68,11 +68,14 @@ defmodule Contained.Daemon.LiveTest do
 
   test "signal and reload" do
     daemon = start(@signals, on_output: self(), reload_signal: :usr2)
+    Daemon.subscribe(daemon)
     output(daemon, "set\n")
     assert Daemon.signal(daemon, :usr1, :leader) == :ok
+    assert_receive {Daemon, ^daemon, {:signal, :usr1, :leader}}, 10_000
     output(daemon, "usr1\n")
     assert Daemon.reload(daemon) == :ok
     output(daemon, "usr2\n")
+    assert_receive {Daemon, ^daemon, {:signal, :usr2, :leader}}, 10_000
     Daemon.stop(daemon)
 
     daemon = start(@signals, on_output: self())
@@ -286,6 +289,19 @@ defmodule Contained.Daemon.LiveTest do
       assert Map.take(Daemon.cgroup_config(daemon), [:memory_max, :pids_max]) == config
       assert Daemon.set_limits(daemon, pids: 40) == :ok
       assert Daemon.cgroup_config(daemon).pids_max == 40
+    end
+
+    @tag skip: Needs.limits([:memory, :pids])
+    test "changed limits outlive a restart of the program, refused ones do not" do
+      daemon = start("exec sleep 100", limits: [memory: "64M", pids: 50])
+      assert Daemon.set_limits(daemon, pids: 40) == :ok
+      assert {:error, %{stage: _}} = Daemon.set_limits(daemon, hugetlb: [{"3MB", 0}])
+      # Those that were set for a program that has been followed by another are set again.
+      assert GenServer.call(daemon, {:keep_limits, make_ref(), [pids: 1]}) == :again
+      before = Daemon.os_pid(daemon)
+      assert Daemon.restart(daemon) == :ok
+      assert Daemon.os_pid(daemon) != before
+      assert %{memory_max: 67_108_864, pids_max: 40} = Daemon.cgroup_config(daemon)
     end
 
     @tag skip: Needs.limits([:cpu])

@@ -83,6 +83,28 @@ defmodule Contained.Daemon.LogToTest do
              Daemon.start_link("sleep", ["100"], log_to: {:file, Path.join(dir, "no/log")})
   end
 
+  test "a start that fails says what the program wrote last, 20 times", %{log: log} do
+    text = Enum.map_join(1..2_000, &"#{&1}\n") <> "last words"
+    script = "seq 2000; printf 'last words'; exit 3"
+
+    for opts <- [[], [capture: true]], round <- 1..10 do
+      path = "#{log}-#{length(opts)}-#{round}"
+      opts = [log_to: {:file, path}, ready: {:file, "/no/such/file"}] ++ opts
+      {:error, error} = Daemon.start_link("sh", ["-c", script], opts)
+      assert %{stage: :ready, reason: :exit_status, result: %{status: 3, stdout: told}} = error
+      size = if opts[:capture], do: byte_size(text), else: 8_192
+      assert told == binary_part(text, byte_size(text), -size)
+      assert File.read!(path) == text
+    end
+  end
+
+  test "one that is not ready in time as well", %{log: log} do
+    script = "echo here I am; exec sleep 100"
+    opts = [log_to: {:file, log}, ready: {:file, "/no/such/file"}, ready_timeout: within(300)]
+    {:error, error} = Daemon.start_link("sh", ["-c", script], opts)
+    assert %{reason: :timeout, result: %{stdout: "here I am\n"}} = error
+  end
+
   test "what went wrong with a sink is told", %{dir: dir} do
     fifo = Path.join(dir, "fifo")
     {"", 0} = System.cmd("mkfifo", [fifo])

@@ -20,6 +20,7 @@ defmodule Contained.Daemon.PolicyTest do
       assert ended(%{}, killed(9)) == {:stop, :error_exit_status}
       assert ended(%{}, %{killed(9) | reason: :oom}) == {:stop, :error_exit_status}
       assert ended(%{}, reason(:output_limit)) == {:stop, :output_limit}
+      assert ended(%{}, reason(:watchdog)) == {:stop, :watchdog}
     end
 
     test "a run that took too long is followed by the next" do

@@ -16,6 +16,7 @@ defmodule Contained.Daemon.ReadyTest do
 
   test "what the option may be" do
     assert Ready.parse(:none) == {:ok, :none}
+    assert Ready.parse(:notify) == {:ok, :notify}
     assert {:ok, {:output, ~r/a/}} = Ready.parse({:output, ~r/a/})
     assert {:ok, {:tcp, [{{127, 0, 0, 1}, 80}, {_ipv6, 80}]}} = Ready.parse({:tcp, 80})
     assert Ready.parse({:tcp, {"db", 80}}) == {:ok, {:tcp, [{~c"db", 80}]}}

@@ -22,9 +22,18 @@ defmodule Contained.Daemon.StatusFileTest do
   test "has a line for each event but output", %{path: path} do
     exited = %Result{exit: {:exited, 3}, reason: :exit}
     killed = %Result{exit: {:signaled, 9, false}, reason: :oom}
+
+    silent = [
+      :watchdog,
+      {:signal, :hup, :leader},
+      {:status, "half way"},
+      {:notified, %{"A" => "1"}}
+    ]
+
     lost = %Result{exit: nil, reason: :launcher_down}
 
-    for event <- [:ready, {:output, :stdout, "x"}, {:exited, exited}, {:exited, killed}],
+    for event <-
+          [:ready, {:output, :stdout, "x"}, {:exited, exited}, {:exited, killed}] ++ silent,
         do: assert(StatusFile.write(path, event, 7, "a b") == :ok)
 
     assert StatusFile.write(path, {:exited, lost}, nil, "x") == :ok
@@ -33,6 +42,9 @@ defmodule Contained.Daemon.StatusFileTest do
              "ready 7 a_b",
              "exited 7 a_b exited 3 exit",
              "exited 7 a_b signaled 9 oom",
+             "watchdog 7 a_b",
+             "signal 7 a_b hup leader",
+             "status 7 a_b half_way",
              "exited - x unknown - launcher_down"
            ]
   end

@@ -14,6 +14,7 @@ defmodule Contained.Daemon.Sinks.Part do
   @ready_timeout 10_000
   @report Plan.report()
   @tee Plan.tee()
+  @tail Plan.tail()
 
   @enforce_keys [:role, :command, :reads]
   defstruct [:role, :command, :reads, :process, :os_pid, :timer, :since, credit: :auto] ++
@@ -28,7 +29,7 @@ defmodule Contained.Daemon.Sinks.Part do
               ]
 
   @type t :: %__MODULE__{}
-  @type told :: {:output, binary} | {:report, map}
+  @type told :: {:output | :tail, binary} | {:report, map}
 
   @spec new(Plan.part()) :: t
   def new(part), do: struct!(__MODULE__, part)
@@ -112,6 +113,7 @@ defmodule Contained.Daemon.Sinks.Part do
     do: %{event: :died, program: part.command.spec.program, role: part.role, status: status}
 
   defp take(part, @tee, data), do: {part, [{:output, data}]}
+  defp take(part, @tail, data), do: {part, [{:tail, data}]}
   defp take(part, @report, data), do: lines(part, String.split(part.text <> data, "\n"), [])
   defp take(part, _descriptor_of_a_command, _data), do: {part, []}
 

@@ -13,7 +13,8 @@ defmodule Contained.Daemon.Sinks.Plan do
 
   @report 3
   @tee 4
-  @first_link 5
+  @tail 5
+  @first_link 6
   @most_grace 86_400_000
   # What a sink has beyond the daemon's own ladder, to read to the end of its input.
   @margin 2_000
@@ -26,6 +27,7 @@ defmodule Contained.Daemon.Sinks.Plan do
   @doc "The descriptors by which the sink program talks to the daemon."
   def report, do: {:fd, @report}
   def tee, do: {:fd, @tee}
+  def tail, do: {:fd, @tail}
 
   @spec new([Spec.t()], map) :: {:ok, t} | {:error, Error.t()}
   def new(specs, context) do
@@ -82,19 +84,21 @@ defmodule Contained.Daemon.Sinks.Plan do
   defp sink_spec(program, ours, links, tee?, link, context) do
     outputs = Enum.with_index(links, @first_link)
     tees = if tee?, do: [@tee], else: []
-    written = tees ++ Enum.map(outputs, &elem(&1, 1))
+    tails = if context[:tail] && not tee?, do: [@tail], else: []
 
     %{
       program: program,
       args:
         [program, "--sink", "report=#{@report}"] ++
-          Enum.flat_map(ours, &Spec.words(&1, context.cd)) ++ Enum.map(written, &"fd=#{&1}"),
+          Enum.flat_map(ours, &Spec.words(&1, context.cd)) ++
+          Enum.map(tees ++ Enum.map(outputs, &elem(&1, 1)), &"fd=#{&1}") ++
+          Enum.map(tails, &"tail=#{&1}"),
       cd: "/",
       stdin: {:link, link},
       stdout: :inherit,
       stderr: :inherit,
       fds:
-        [{@report, :output} | Enum.map(tees, &{&1, :output})] ++
+        Enum.map([@report | tees ++ tails], &{&1, :output}) ++
           Enum.map(outputs, fn {name, fd} -> {fd, {:link_out, name}} end),
       stop: [cont(context)],
       linger: :kill

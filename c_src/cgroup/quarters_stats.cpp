@@ -1,0 +1,54 @@
+// What has been counted for a command.
+#include <algorithm>
+
+#include "cgroup/quarters.hpp"
+
+namespace contained::cgroup {
+namespace {
+
+constexpr std::string_view kCounting[] = {"cpu", "memory", "pids", "io"};
+
+}  // namespace
+
+Stats Quarters::counted(bool all) {
+  Stats stats;
+  const bool renewed = track_.renewed();
+  if (!track_.is_v1()) {
+    for (const auto controller : kCounting) {
+      const bool asked = all || std::find(controllers_.begin(), controllers_.end(), controller) !=
+                                    controllers_.end();
+      if (asked) add_stats(track_.fd(), controller, Version::kV2, renewed, stats);
+    }
+  }
+  const auto add_v1 = [&](const std::vector<std::string>& controllers, int dirfd) {
+    for (const auto& name : controllers) {
+      add_stats(dirfd, controller_name(name, Version::kV2), Version::kV1, renewed, stats);
+    }
+  };
+  if (track_.is_v1()) add_v1(track_controllers_, track_.fd());
+  for (const auto& part : parts_) add_v1(part.controllers, part.group.fd());
+  return stats;
+}
+
+Result<Stats> Quarters::stats() {
+  if (!valid()) return Error{ENOTSUP, Stage::kCgroup, "best_effort"};
+  Stats stats;
+  if (!track_.is_v1()) {
+    const auto cpu = track_.cpu_time();
+    if (!cpu) return cpu.error();
+    stats = {{"cpu_usage_us", cpu->user_us + cpu->system_us},
+             {"cpu_user_us", cpu->user_us},
+             {"cpu_system_us", cpu->system_us}};
+  }
+  const auto more = counted(true);
+  for (const auto& entry : more) {
+    if (!find(stats, entry.first)) stats.push_back(entry);
+  }
+  const auto busy = populated();
+  if (busy) stats.emplace_back("populated", *busy ? 1 : 0);
+  const auto still = frozen();
+  if (still) stats.emplace_back("frozen", *still ? 1 : 0);
+  return stats;
+}
+
+}  // namespace contained::cgroup
