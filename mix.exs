@@ -1,6 +1,7 @@
 defmodule Mix.Tasks.Compile.Contained do
   @moduledoc false
-  # Builds the port program with CMake in <app path>/obj and puts it into <app path>/priv.
+  # Builds the port program and the native functions with CMake in <app path>/obj and puts them into
+  # <app path>/priv.
   #
   # It stands here and not in lib/, so that the program exists before any Elixir code is compiled
   # and the task is in no release. Nothing is ever written to the source tree: Mix would link a
@@ -11,11 +12,13 @@ defmodule Mix.Tasks.Compile.Contained do
 
   @recursive true
   @program "contained_port"
+  # The second is optional: the option CONTAINED_NIF of CMakeLists.txt.
+  @products [@program, "contained_nif.so"]
   @sources ["CMakeLists.txt", "cmake/*.cmake", "c_src/**/*.{cpp,hpp}"]
 
   # What decides which compiler is called, and how. A change of one of them starts the build anew.
   @tool_env ~w(CC CXX CFLAGS CXXFLAGS LDFLAGS CROSSCOMPILE CMAKE_GENERATOR CMAKE_TOOLCHAIN_FILE
-               CMAKE_PREFIX_PATH ERL_EI_INCLUDE_DIR ERL_EI_LIBDIR NERVES_SDK_SYSROOT
+               CMAKE_PREFIX_PATH ERL_EI_INCLUDE_DIR ERL_EI_LIBDIR ERTS_INCLUDE_DIR NERVES_SDK_SYSROOT
                CONTAINED_CMAKE_ARGS)
 
   # The VM's own: with them an `erl` that the build calls would be another one.
@@ -43,12 +46,14 @@ defmodule Mix.Tasks.Compile.Contained do
 
   @impl true
   def clean do
-    for path <- [obj_path(), program_path(), stamp_path()], do: File.rm_rf!(path)
+    products = Enum.map(@products, &Path.join(priv_path(), &1))
+    for path <- [obj_path(), stamp_path() | products], do: File.rm_rf!(path)
     :ok
   end
 
   defp obj_path, do: Path.join(Mix.Project.app_path(), "obj")
-  defp program_path, do: Path.join([Mix.Project.app_path(), "priv", @program])
+  defp priv_path, do: Path.join(Mix.Project.app_path(), "priv")
+  defp program_path, do: Path.join(priv_path(), @program)
   defp stamp_path, do: Path.join(Mix.Project.manifest_path(), "compile.contained")
 
   # -- the build: configure, compile, install
@@ -56,8 +61,10 @@ defmodule Mix.Tasks.Compile.Contained do
   defp build(cmake_args) do
     with {:ok, cmake} <- find_cmake(),
          {:ok, _output} <- cmake(cmake, ["-S", File.cwd!(), "-B", obj_path()] ++ cmake_args),
-         {:ok, output} <- cmake(cmake, ["--build", obj_path(), "--target", @program | jobs()]) do
-      install()
+         {:ok, output} <-
+           cmake(cmake, ["--build", obj_path(), "--target", "contained_programs" | jobs()]) do
+      File.mkdir_p!(priv_path())
+      Enum.each(@products, &install/1)
       {:ok, output}
     end
   end
@@ -76,12 +83,17 @@ defmodule Mix.Tasks.Compile.Contained do
     end
   end
 
-  # By rename: the old program may be running, and writing to it would fail with ETXTBSY.
-  defp install do
-    File.mkdir_p!(Path.dirname(program_path()))
-    fresh = program_path() <> ".new"
-    File.cp!(Path.join(obj_path(), @program), fresh)
-    File.rename!(fresh, program_path())
+  # By rename: the old program may be running, and writing to it would fail with ETXTBSY; a library that
+  # is loaded would change under the feet of its VM.
+  defp install(product) do
+    {built, installed} = {Path.join(obj_path(), product), Path.join(priv_path(), product)}
+
+    if File.exists?(built) do
+      File.cp!(built, installed <> ".new")
+      File.rename!(installed <> ".new", installed)
+    else
+      File.rm_rf!(installed)
+    end
   end
 
   defp finish({:ok, output}, stamp) do
@@ -105,7 +117,7 @@ defmodule Mix.Tasks.Compile.Contained do
     extra = OptionParser.split(System.get_env("CONTAINED_CMAKE_ARGS", ""))
 
     ["-DCMAKE_BUILD_TYPE=#{type}", "-DCONTAINED_TESTS=OFF"] ++
-      generator_args() ++ ei_args() ++ cross_args() ++ extra
+      generator_args() ++ ei_args() ++ erts_args() ++ cross_args() ++ extra
   end
 
   defp generator_args do
@@ -122,6 +134,13 @@ defmodule Mix.Tasks.Compile.Contained do
     else
       ["-DERL_EI_INCLUDE_DIR=#{root}/include", "-DERL_EI_LIBDIR=#{root}/lib"]
     end
+  end
+
+  defp erts_args do
+    erts = "erts-#{:erlang.system_info(:version)}"
+    include = Path.join([:code.root_dir(), erts, "include"])
+    named? = System.get_env("ERTS_INCLUDE_DIR") || System.get_env("CROSSCOMPILE")
+    if named?, do: [], else: ["-DERTS_INCLUDE_DIR=#{include}"]
   end
 
   defp cross_args do

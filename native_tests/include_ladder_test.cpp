@@ -21,6 +21,7 @@ const std::map<std::string, Folders>& allowed() {
       {"process", {"base"}},
       {"protocol", {"base"}},
       {"sink", {"base"}},
+      {"nif", {"base", "cgroup"}},
       {"session", {"base", "cgroup", "process", "protocol"}},
       {"engine", {"base", "cgroup", "process", "protocol", "session"}},
       {"port", {"base", "cgroup", "process", "protocol", "session", "engine", "sink"}},
@@ -81,6 +82,7 @@ TEST(IncludeLadder, UpwardAndSidewaysAreFound) {
   EXPECT_EQ(violations("process", "#include \"cgroup/group.hpp\"\n"),
             Found{"\"cgroup/group.hpp\""});
   EXPECT_EQ(violations("session", "#include \"engine/pump.hpp\"\n"), Found{"\"engine/pump.hpp\""});
+  EXPECT_EQ(violations("nif", "#include \"process/child.hpp\"\n"), Found{"\"process/child.hpp\""});
 }
 
 TEST(IncludeLadder, UnknownFoldersAndBareNamesAreFound) {

@@ -34,6 +34,15 @@
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#endif
+#ifndef SYS_move_mount
+#define SYS_move_mount 429
+#endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
 
 // clone3(2)
 #ifndef CLONE_PIDFD
@@ -46,6 +55,13 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
 // openat2(2)
 #ifndef RESOLVE_NO_MAGICLINKS
 #define RESOLVE_NO_MAGICLINKS 0x02
@@ -55,6 +71,9 @@
 #endif
 #ifndef RESOLVE_BENEATH
 #define RESOLVE_BENEATH 0x08
+#endif
+#ifndef RESOLVE_IN_ROOT
+#define RESOLVE_IN_ROOT 0x10
 #endif
 
 // fcntl(2); musl and glibc show them only with _GNU_SOURCE
@@ -66,6 +85,15 @@
 #endif
 
 namespace contained {
+
+// open_tree(2), move_mount(2), mount_setattr(2): 5.2 and 5.12. The headers that have these names
+// and the C libraries' do not go together.
+inline constexpr unsigned kOpenTreeClone = 1;
+inline constexpr unsigned kOpenTreeCloexec = O_CLOEXEC;
+inline constexpr unsigned kMoveMountFromEmptyPath = 0x04;
+inline constexpr unsigned kMoveMountToEmptyPath = 0x40;
+inline constexpr unsigned kAtRecursive = 0x8000;
+inline constexpr std::uint64_t kMountAttrReadOnly = 0x01;
 
 /// struct clone_args of clone3(2), all of it: before 5.7 the headers' own ends at |tls|. A kernel
 /// that knows less answers E2BIG when a field beyond its own is not zero.
@@ -83,6 +111,15 @@ struct CloneArgs {
   std::uint64_t cgroup = 0;  ///< a descriptor, with CLONE_INTO_CGROUP
 };
 static_assert(sizeof(CloneArgs) == 88, "CLONE_ARGS_SIZE_VER2");
+
+/// struct mount_attr of mount_setattr(2).
+struct MountAttr {
+  std::uint64_t attr_set = 0;
+  std::uint64_t attr_clr = 0;
+  std::uint64_t propagation = 0;
+  std::uint64_t userns_fd = 0;
+};
+static_assert(sizeof(MountAttr) == 32, "MOUNT_ATTR_SIZE_VER0");
 
 /// struct open_how of openat2(2).
 struct OpenHow {

@@ -16,6 +16,8 @@
 namespace contained::cgroup {
 namespace {
 
+constexpr std::size_t kPage = 4096;  // seq_file(9) gives no more of a brief file at once
+
 Error about(const Error& error, std::string_view name) {
   return Error{error.code, Stage::kCgroup, fmt::format("{}/{}", name, error.subject)};
 }
@@ -80,6 +82,25 @@ std::uint64_t Group::inode() const {
   return ::fstat(dir_.get(), &info) == 0 ? info.st_ino : 0;
 }
 
+Result<std::string> Group::read(const char* file) const {
+  for (const auto& kept : kept_) {
+    if (std::string_view(kept.name) != file) continue;
+    std::array<char, kPage> text;
+    const auto size = ::pread(kept.file.get(), text.data(), text.size(), 0);
+    if (size < 0) return Error::last(Stage::kCgroup, file);
+    return std::string(text.data(), static_cast<std::size_t>(size));
+  }
+  return read_brief_at(dir_.get(), file);
+}
+
+void Group::keep_open() {
+  if (is_v1() || !kept_.empty()) return;
+  for (const auto* file : {kCpuStat, kEvents, kControllers}) {
+    auto opened = open_at(dir_.get(), file, O_RDONLY, Stage::kCgroup);
+    if (opened) kept_.push_back({file, std::move(*opened)});
+  }
+}
+
 Result<bool> Group::populated() const {
   if (is_v1()) return !processes().empty();
   auto text = read_file_at(dir_.get(), kEvents);
@@ -112,7 +133,7 @@ bool Group::contains(pid_t pid) const {
 }
 
 Result<CpuTime> Group::cpu_time() {
-  auto text = read_brief_at(dir_.get(), kCpuStat);
+  auto text = read(kCpuStat);
   if (!text) return about(text.error(), name_);
   counted_ = parse_cpu_stat(*text);
   return CpuTime{counted_.user_us - before_.user_us, counted_.system_us - before_.system_us};

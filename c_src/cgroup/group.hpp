@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,21 @@ class Group {
   /// Whether any live process is in it or below; false for a group that is gone. v1: by listing.
   Result<bool> populated() const;
 
+  /// A file of it that is shorter than a page, by one read(2).
+  Result<std::string> read(const char* file) const;
+
+  /// Keeps the small files of v2 that are asked for again and again open, kKeptFiles at most: to open
+  /// one takes longer than to read it. Those that cannot be opened are opened when asked for.
+  void keep_open();
+  static constexpr int kKeptFiles = 3;
+
+  /// Both by one read. v1: populated() and frozen().
+  struct State {
+    std::optional<bool> populated;
+    std::optional<bool> frozen;
+  };
+  State state() const;
+
   /// cgroup.events opened for reading: poll(2) for POLLPRI, then read_populated(). Only a read of
   /// this very descriptor takes the POLLPRI back, and a new one has it pending. ENOTSUP on v1.
   Result<UniqueFd> open_events() const;
@@ -107,6 +123,10 @@ class Group {
   Result<bool> remove();
 
  private:
+  struct Kept {
+    const char* name;
+    UniqueFd file;
+  };
   Group(int parent_fd, std::string name, std::string hierarchy, UniqueFd dir);
   Status find_shown() const;
   bool can_freeze() const;
@@ -120,6 +140,7 @@ class Group {
   CpuTime counted_;  // by the kernel, when it was asked last
   CpuTime before_;   // of that, before it was renewed
   bool renewed_ = false;
+  std::vector<Kept> kept_;
   UniqueFd dir_;               // O_PATH: all that CLONE_INTO_CGROUP and the *at calls need
   mutable std::string shown_;  // shown_path() of it, empty until asked for
 };

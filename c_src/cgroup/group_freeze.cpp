@@ -64,6 +64,24 @@ Result<bool> Group::frozen() const {
   return is_v1() ? trimmed(*text) == "FROZEN" : number_of(*text, "frozen") == 1U;
 }
 
+Group::State Group::state() const {
+  State state;
+  if (is_v1()) {
+    const auto busy = populated();
+    if (busy) state.populated = *busy;
+    const auto still = frozen();
+    if (still) state.frozen = *still;
+    return state;
+  }
+  const auto text = read(kEvents);
+  if (!text) return state;
+  const auto busy = parse_populated(*text);
+  if (busy) state.populated = *busy;
+  const auto still = number_of(*text, "frozen");  // since Linux 5.2, with cgroup.freeze
+  if (still) state.frozen = *still == 1;
+  return state;
+}
+
 Status Group::kill() {
   if (is_v1()) return kill_each();
   auto written = write_file_at(dir_.get(), kKill, "1");

@@ -192,6 +192,12 @@ Result<Layout> choose_layout(const std::vector<Mount>& mounts, std::string_view 
   return error;
 }
 
+Result<bool> is_v2(const std::string& directory) {
+  struct statfs info = {};
+  if (::statfs(directory.c_str(), &info) != 0) return Error::last(Stage::kCgroup, directory);
+  return info.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 bool lists_us(const std::string& directory) {
   auto text = read_file_at(AT_FDCWD, fmt::format("{}/{}", directory, kProcs), kMountinfoLimit);
   return text && ("\n" + *text).find(fmt::format("\n{}\n", ::getpid())) != std::string::npos;

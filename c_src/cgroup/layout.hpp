@@ -69,6 +69,9 @@ std::vector<Hierarchy> choose_v1(const std::vector<Mount>& mounts, std::string_v
 /// choose_v1() of this process; where no mount shows our path, the mountpoint if it lists us.
 Result<std::vector<Hierarchy>> find_v1();
 
+/// Whether |directory| is one of a v2 hierarchy, see statfs(2).
+Result<bool> is_v2(const std::string& directory);
+
 /// Whether cgroup.procs of |directory| has our pid.
 bool lists_us(const std::string& directory);
 

@@ -1,17 +1,13 @@
 #include "cgroup/quarters.hpp"
 
-#include <linux/magic.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include "base/file.hpp"
 #include "cgroup/apply.hpp"
-#include "cgroup/controllers.hpp"
 #include "cgroup/in_force.hpp"
 #include "cgroup/knobs.hpp"
+#include "cgroup/layout.hpp"
 #include "cgroup/names.hpp"
 
 namespace contained::cgroup {
@@ -31,11 +27,6 @@ bool is_ours_alone(std::string_view file) {
   return std::find(std::begin(kOurs), std::end(kOurs), file) != std::end(kOurs);
 }
 
-bool is_v2(const std::string& path) {
-  struct statfs info = {};
-  return ::statfs(path.c_str(), &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC;
-}
-
 }  // namespace
 
 Result<Quarters> Quarters::open(const std::vector<Address>& addresses) {
@@ -49,7 +40,9 @@ Result<Quarters> Quarters::open(const std::vector<Address>& addresses) {
 }
 
 Status Quarters::add(const Address& address) {
-  const bool v2 = is_v2(address.path);
+  const auto found = is_v2(address.path);
+  if (!found) return found.error();
+  const bool v2 = *found;
   if (!v2 && address.controllers.empty()) return Error{EINVAL, Stage::kCgroup, address.path};
   auto group = Group::at(address.path, v2 ? std::string() : address.controllers.front());
   if (!group) return group.error();
@@ -137,7 +130,7 @@ Quarters::Where Quarters::where(std::string_view controller) const {
     if (has(part.controllers, v1)) return {&part.group, Version::kV1};
   }
   if (!track_.is_v1()) {
-    const bool here = controller == "cgroup" || has(listed(track_.fd(), kControllers), controller);
+    const bool here = controller == "cgroup" || has(controllers_of_v2(), controller);
     return {here ? &track_ : nullptr, Version::kV2};
   }
   return {has(track_controllers_, v1) ? &track_ : nullptr, Version::kV1};

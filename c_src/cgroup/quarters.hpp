@@ -40,6 +40,9 @@ class Quarters {
 
   bool valid() const { return track_.valid(); }
 
+  /// For who asks stats() again and again, see Group::keep_open().
+  void keep_open() { track_.keep_open(); }
+
   /// SIGKILL to all that is in it, one round: call again until !populated().
   Status kill();
 
@@ -101,6 +104,8 @@ class Quarters {
 
  private:
   friend class QuartersPlace;
+
+  std::vector<std::string> controllers_of_v2() const;
 
   /// Where |controller| (v2's name) is: no group when it is nowhere.
   struct Where {

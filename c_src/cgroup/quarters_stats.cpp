@@ -1,7 +1,9 @@
 // What has been counted for a command.
 #include <algorithm>
 
+#include "cgroup/knobs.hpp"
 #include "cgroup/quarters.hpp"
+#include "cgroup/text.hpp"
 
 namespace contained::cgroup {
 namespace {
@@ -10,13 +12,22 @@ constexpr std::string_view kCounting[] = {"cpu", "memory", "pids", "io"};
 
 }  // namespace
 
+// Those that its group has.
+std::vector<std::string> Quarters::controllers_of_v2() const {
+  std::vector<std::string> names;
+  const auto text = track_.read(kControllers);
+  if (!text) return names;
+  for (const auto name : split(*text, ' ')) names.emplace_back(name);
+  return names;
+}
+
 Stats Quarters::counted(bool all) {
   Stats stats;
   const bool renewed = track_.renewed();
   if (!track_.is_v1()) {
+    const auto here = all ? controllers_of_v2() : controllers_;
     for (const auto controller : kCounting) {
-      const bool asked = all || std::find(controllers_.begin(), controllers_.end(), controller) !=
-                                    controllers_.end();
+      const bool asked = std::find(here.begin(), here.end(), controller) != here.end();
       if (asked) add_stats(track_.fd(), controller, Version::kV2, renewed, stats);
     }
   }
@@ -44,9 +55,12 @@ Result<Stats> Quarters::stats() {
   for (const auto& entry : more) {
     if (!find(stats, entry.first)) stats.push_back(entry);
   }
-  const auto busy = populated();
+  auto [busy, still] = track_.state();
+  if (busy && !*busy && !parts_.empty()) {
+    const auto beside = populated();
+    if (beside) busy = *beside;
+  }
   if (busy) stats.emplace_back("populated", *busy ? 1 : 0);
-  const auto still = frozen();
   if (still) stats.emplace_back("frozen", *still ? 1 : 0);
   return stats;
 }

@@ -36,6 +36,12 @@ Arguments sink_arguments(Words words) {
   return parsed;
 }
 
+Arguments lock_arguments(const char* path) {
+  auto parsed = in_mode(Arguments::Mode::kLock);
+  parsed.lock = path;
+  return parsed;
+}
+
 Result<Arguments> parse_victims(Words words) {
   auto parsed = in_mode(Arguments::Mode::kKill);
   for (const std::string_view word : words) {
@@ -127,6 +133,7 @@ Result<Arguments> parse_arguments(Words arguments) {
   if (first == "--kill" && arguments.size() > 1) return parse_victims(arguments.subspan(1));
   if (first == "--identity" && arguments.size() > 1) return parse_identity(arguments.subspan(1));
   if (first == "--sink" && arguments.size() > 1) return sink_arguments(arguments.subspan(1));
+  if (first == "--lock" && arguments.size() == 2) return lock_arguments(arguments[1]);
   if (first == "--version" && arguments.size() == 1) return in_mode(Arguments::Mode::kVersion);
   return parse_serving(arguments);
 }

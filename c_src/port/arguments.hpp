@@ -20,7 +20,7 @@ struct Victim {
 };
 
 struct Arguments {
-  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity, kSink };
+  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity, kSink, kLock };
   Mode mode = Mode::kServe;
 
   // kServe
@@ -31,6 +31,7 @@ struct Arguments {
   std::vector<Victim> victims;        ///< kKill
   process::IdentityRequest identity;  ///< kIdentity
   std::span<char* const> sink;        ///< kSink: words of sink/options.hpp
+  std::string lock;                   ///< kLock: a file, see lock.hpp
 };
 
 inline constexpr char kUsage[] =
@@ -44,6 +45,7 @@ inline constexpr char kUsage[] =
     "                                            the ids to run a command with\n"
     "       contained_port --sink [report=FD] file=PATH|syslog=IDENT|fd=N [WORD...]...\n"
     "                                            writes stdin to logs, see c_src/sink/options.hpp\n"
+    "       contained_port --lock FILE            holds it locked, see c_src/port/lock.hpp\n"
     "       contained_port --version\n";
 
 /// |arguments| without the program's name. EINVAL, the offending word as subject.

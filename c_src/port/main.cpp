@@ -12,6 +12,7 @@
 #include "engine/engine.hpp"
 #include "engine/guardian.hpp"
 #include "port/arguments.hpp"
+#include "port/lock.hpp"
 #include "process/child.hpp"
 #include "process/identity.hpp"
 #include "sink/sink.hpp"
@@ -87,6 +88,8 @@ int main(int argc, char** argv) {
       return 0;
     case Arguments::Mode::kSink:
       return contained::sink::run(arguments.value().sink);
+    case Arguments::Mode::kLock:
+      return contained::port::hold_lock(arguments.value().lock);
     case Arguments::Mode::kServe:
       break;
   }

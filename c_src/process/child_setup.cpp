@@ -1,14 +1,17 @@
 #include "process/child_setup.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include "process/close_fds.hpp"
 #include "process/status_word.hpp"
@@ -23,7 +26,15 @@ constexpr int kFirstExtra = kStatusFd + 1;
 constexpr int kBusyRetries = 3;
 constexpr timespec kBusyPause = {0, 10'000'000};
 
-using Sources = std::array<int, kFirstExtra + kMostExtras>;
+// Then the pipe of its id maps, and the control socket of an init.
+constexpr std::size_t kMostSlots = kFirstExtra + kMostExtras + 2;
+using Sources = std::array<int, kMostSlots>;
+
+struct Slots {
+  int used = 0;
+  int go = -1;
+  int control = -1;
+};
 
 // A source that stands in another one's slot would be overwritten: out of the way with it.
 int moved_out_of_the_slots(int source, int slot, int slots, int status_fd) noexcept {
@@ -40,14 +51,21 @@ void put(int source, int slot) noexcept {
   if (done < 0) fail(Stage::kStdio, kNoDetail, slot == kStatusFd ? source : kStatusFd);
 }
 
-// The status pipe goes first, so that it can tell of all that follows. Returns how many slots are
-// in use.
-int place_descriptors(const ChildPlan& plan) noexcept {
-  const int slots = kFirstExtra + static_cast<int>(plan.extra_count);
+int add_source(Sources& sources, int& slots, int source) noexcept {
+  if (source < 0) return -1;
+  sources[static_cast<std::size_t>(slots)] = source;
+  return slots++;
+}
+
+// The status pipe goes first, so that it can tell of all that follows.
+Slots place_descriptors(const ChildPlan& plan) noexcept {
+  int slots = kFirstExtra;
   Sources sources = {plan.stdio[0], plan.stdio[1], plan.stdio[2], plan.status_fd};
   for (std::size_t i = 0; i < plan.extra_count; ++i) {
-    sources[kFirstExtra + i] = plan.extras[i].second;
+    add_source(sources, slots, plan.extras[i].second);
   }
+  const int go = add_source(sources, slots, plan.maps.go_read);
+  const int control = add_source(sources, slots, plan.control_fd);
   for (int slot = 0; slot < slots; ++slot) {
     auto& source = sources[static_cast<std::size_t>(slot)];
     source = moved_out_of_the_slots(source, slot, slots, plan.status_fd);
@@ -56,7 +74,7 @@ int place_descriptors(const ChildPlan& plan) noexcept {
   for (int slot = 0; slot < slots; ++slot) {
     if (slot != kStatusFd) put(sources[static_cast<std::size_t>(slot)], slot);
   }
-  return slots;
+  return {slots, go, control};
 }
 
 // The last step before the exec: the program's further descriptors take the place of ours. Returns
@@ -85,18 +103,13 @@ void close_foreign(int first, bool close_range_refused) noexcept {
   require(close_from(first, close_range_refused), Stage::kStdio);
 }
 
-// Before anything else: what the child does from here on is charged to its groups.
-void attach(const ChildPlan& plan) noexcept {
-  for (std::size_t i = 0; i < plan.attach_count; ++i) {
-    if (::write(plan.attach_fds[i], "0", 1) != 1) fail(Stage::kCgroup, kNoDetail, plan.status_fd);
-  }
-}
-
 // The signal is sent when the parent's thread ends, so a parent that is gone already never sends
-// it.
-void die_with(pid_t parent) noexcept {
+// it. From within another pid namespace it cannot be seen, but by its end of the status pipe.
+void die_with(pid_t parent, bool hidden) noexcept {
   require(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, Stage::kSignal);
-  if (::getppid() != parent) ::_exit(kSetupFailed);
+  pollfd pipe = {kStatusFd, 0, 0};
+  const bool gone = hidden ? ::poll(&pipe, 1, 0) == 1 : ::getppid() != parent;
+  if (gone) ::_exit(kSetupFailed);
 }
 
 // Ignored signals stay ignored over an exec; ERTS leaves us SIGPIPE and SIGFPE so.
@@ -114,6 +127,18 @@ void reset_signals(SignalBits signals) noexcept {
 
 void change_directory(const char* path) noexcept {
   if (path != nullptr) require(::chdir(path) == 0, Stage::kChdir);
+}
+
+// The program's directory among the mounts as they are now: what stands above its old one may hide
+// it on purpose.
+void enter_namespaces(const ChildPlan& plan) noexcept {
+  std::array<char, PATH_MAX> directory = {};
+  const auto& mounts = plan.namespaces->mounts;
+  const bool moves = (plan.namespaces->enter & kNewMount) != 0;
+  const bool stays = moves && plan.inherit_cd && mounts.root == nullptr;
+  if (stays) require(::syscall(SYS_getcwd, directory.data(), directory.size()) > 0, Stage::kChdir);
+  enter(*plan.namespaces);
+  if (stays) change_directory(directory.data());
 }
 
 bool is_executable_file(const char* path) noexcept {
@@ -180,19 +205,44 @@ void seal_files(const Seal& seal) noexcept {
 
 }  // namespace
 
-void run_child(const ChildPlan& plan) noexcept {
+// Before anything else: what the child does from here on is charged to its groups.
+void attach(const ChildPlan& plan) noexcept {
+  for (std::size_t i = 0; i < plan.attach_count; ++i) {
+    if (::write(plan.attach_fds[i], "0", 1) != 1) fail(Stage::kCgroup, kNoDetail, plan.status_fd);
+  }
+}
+
+int isolate_child(const ChildPlan& plan) noexcept {
   attach(plan);
-  close_foreign(place_descriptors(plan), plan.close_range_refused);
+  const auto slots = place_descriptors(plan);
+  close_foreign(slots.used, plan.close_range_refused);
+  if (slots.go >= 0) await_maps(slots.go);
+  const bool elsewhere = plan.namespaces != nullptr && plan.namespaces->mounts.root != nullptr;
+  if (plan.inherit_cd && !elsewhere) change_directory(plan.cd);
+  if (plan.namespaces != nullptr) {
+    // What is mounted may keep us waiting, on a dead file server.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    enter_namespaces(plan);
+  }
+  return slots.control;
+}
+
+void become_program(const ChildPlan& plan) noexcept {
   if (plan.open_files != nullptr) {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }
-  if (plan.inherit_cd) change_directory(plan.cd);
   if (plan.credentials.who != nullptr) become(plan.credentials);
   require(::setsid() >= 0, Stage::kSession);
-  die_with(plan.parent);  // a change of ids or capabilities would have cleared it
+  // A change of ids or capabilities would have cleared it.
+  die_with(plan.parent, (plan.clone_flags & kNewPid) != 0);
   reset_signals(plan.reset_signals);
   if (!plan.inherit_cd) change_directory(plan.cd);
   execute(plan);
+}
+
+void run_child(const ChildPlan& plan) noexcept {
+  isolate_child(plan);
+  become_program(plan);
 }
 
 }  // namespace contained::process

@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "process/child_credentials.hpp"
+#include "process/id_maps.hpp"
+#include "process/namespaces.hpp"
 #include "process/spawn_spec.hpp"
 
 namespace contained::process {
@@ -27,7 +29,11 @@ inline constexpr int kLastSignal = 64;
 inline constexpr std::size_t kMostGroups = kMostAttachments + 1;
 
 /// What the child needs. Points into the parent's memory, of which the child has its own copy.
+struct ChildPlan;
+using ChildMain = void (*)(const ChildPlan&);  ///< does not return
+
 struct ChildPlan {
+  ChildMain entry = nullptr;  ///< run_child, or what stands between it and the fork
   const char* program = nullptr;
   char** argv = nullptr;              ///< [0] is changed with |candidates|
   char* const* candidates = nullptr;  ///< null-terminated; null: |program|
@@ -45,6 +51,11 @@ struct ChildPlan {
   CredentialsPlan credentials;
   const Seal* seal = nullptr;  ///< null: none
 
+  Namespaces clone_flags = 0;                  ///< of kMadeByFork
+  MapsPlan maps;                               ///< of a new user namespace
+  const NamespacesPlan* namespaces = nullptr;  ///< null: nothing is isolated
+  int control_fd = -1;                         ///< of an init of ours
+
   /// Signals whose disposition is set to the default. After CLONE_CLEAR_SIGHAND only those that the
   /// parent ignores are left to reset, see clone(2).
   SignalBits reset_signals = kAllSignals;
@@ -57,5 +68,15 @@ static_assert(std::is_trivially_copyable_v<ChildPlan>);
 /// Becomes the program, or writes one status word and exits with 127. REQUIRES: called in a freshly
 /// forked child with all signals blocked.
 [[noreturn]] void run_child(const ChildPlan& plan) noexcept;
+
+/// Enters the v1 groups of |plan|, and its v2 group where the fork did not.
+void attach(const ChildPlan& plan) noexcept;
+
+/// The first half of it: enters the groups and the namespaces. Returns the number that
+/// |plan.control_fd| has from then on; the status pipe is kStatusFd.
+int isolate_child(const ChildPlan& plan) noexcept;
+
+/// The second half.
+[[noreturn]] void become_program(const ChildPlan& plan) noexcept;
 
 }  // namespace contained::process

@@ -29,8 +29,10 @@ struct Forked {
   UniqueFd pidfd;  ///< may be invalid
 };
 
-/// Forks into the v2 group |cgroup_fd|, or with -1 into ours, and runs |plan| in the child. Where
-/// clone3 is not to be had, the child attaches itself.
+/// Forks into the v2 group |cgroup_fd|, or with -1 into ours, and runs |plan.entry| in the child.
+/// Where clone3 is not to be had, the child attaches itself. A namespace that the fork was to make
+/// and was not allowed to is an error at Stage::kNamespace. The ids of a user namespace are mapped,
+/// or somebody is started who does it: what goes wrong there the child tells.
 Result<Forked> fork_child(const ChildPlan& plan, int cgroup_fd, Refused& refused);
 
 /// Forks a copy of this process, which returns too, with pid 0. REQUIRES: SignalsBlocked, as no

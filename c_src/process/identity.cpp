@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kFirstRoom = 4096;
 constexpr std::size_t kMostRoom = std::size_t{64} << 20;
 constexpr int kFirstGroups = 64;
-constexpr int kMostGroups = 1 << 20;  // NGROUPS_MAX is 65536, initgroups(3) takes that many
+constexpr int kMostMemberships = 1 << 20;  // NGROUPS_MAX is 65536, initgroups(3) takes that many
 
 // An id is a word of digits only; -1 is nobody's.
 std::optional<id_t> number_in(std::string_view text) {
@@ -99,7 +99,7 @@ Result<std::vector<gid_t>> groups_of(const User& user, gid_t gid) {
       groups.resize(static_cast<std::size_t>(count));
       return groups;
     }
-    if (room >= kMostGroups) return Error{ERANGE, Stage::kIds, {}};
+    if (room >= kMostMemberships) return Error{ERANGE, Stage::kIds, {}};
     // musl and old glibc do not say how many there are.
     room = std::max(count, room * 2);
   }

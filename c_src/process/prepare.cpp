@@ -52,20 +52,48 @@ CredentialsPlan credentials_plan(const SpawnSpec& spec, Pointers& pointers) {
   return plan;
 }
 
+// Where no group may be changed, those of ours stay, unless others were asked for by name.
+std::optional<std::vector<gid_t>> groups_for(const SpawnSpec& spec, const IdMaps& maps) {
+  if (maps.deny_setgroups && !spec.who.groups) return std::nullopt;
+  return groups_to_set(spec.who);
+}
+
+Status add_isolation(const SpawnSpec& spec, Pointers& pointers) {
+  const auto& isolation = spec.isolation;
+  if (isolation.plain()) return Done{};
+  pointers.namespaces = namespaces_for(isolation, pointers.mounts);
+  if (!isolation.has(kNewUser)) return Done{};
+  pointers.maps = id_maps_for(isolation, spec.who);
+  auto go = make_pipe();
+  if (!go) return go.error();
+  pointers.go = std::move(*go);
+  return Done{};
+}
+
+void put_isolation(ChildPlan& plan, const SpawnSpec& spec, const Pointers& pointers) {
+  if (spec.isolation.plain()) return;
+  plan.namespaces = &pointers.namespaces;
+  plan.clone_flags = spec.isolation.namespaces & kMadeByFork;
+  if (!spec.isolation.has(kNewUser)) return;
+  plan.maps = {&pointers.maps, pointers.go.read.get(), pointers.go.write.get(), nullptr};
+}
+
 }  // namespace
 
 Status check(const SpawnSpec& spec) {
   const auto bad = bad_field(spec);
   if (!bad.empty()) return Error{EINVAL, Stage::kOption, std::string(bad)};
-  return check(spec.who);
+  if (const auto good = check(spec.who); !good) return good;
+  return check(spec.isolation);
 }
 
-Pointers pointers_for(const SpawnSpec& spec) {
-  Pointers pointers = {pointers_to(spec.args),
-                       pointers_to(spec.env),
-                       pointers_to(spec.candidates),
-                       groups_to_set(spec.who),
-                       {}};
+Result<Pointers> pointers_for(const SpawnSpec& spec) {
+  Pointers pointers;
+  pointers.argv = pointers_to(spec.args);
+  pointers.envp = pointers_to(spec.env);
+  pointers.candidates = pointers_to(spec.candidates);
+  if (auto added = add_isolation(spec, pointers); !added) return added.error();
+  pointers.groups = groups_for(spec, pointers.maps);
   if (pointers.groups) pointers.groups_room.resize(pointers.groups->size() + 1);
   return pointers;
 }
@@ -73,6 +101,8 @@ Pointers pointers_for(const SpawnSpec& spec) {
 ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
                    const Refused& refused) {
   ChildPlan plan;
+  plan.entry = run_child;
+  put_isolation(plan, spec, pointers);
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/file.hpp"
 #include "base/result.hpp"
 #include "process/child_setup.hpp"
 #include "process/spawn.hpp"
@@ -23,9 +24,13 @@ struct Pointers {
   std::vector<char*> candidates;
   std::optional<std::vector<gid_t>> groups;
   std::vector<gid_t> groups_room;
+  IdMaps maps;
+  PipeEnds go;  ///< by which the child hears of its id maps
+  MountsRoom mounts;
+  NamespacesPlan namespaces;
 };
 
-Pointers pointers_for(const SpawnSpec& spec);
+Result<Pointers> pointers_for(const SpawnSpec& spec);
 
 /// Valid as long as |spec| and |pointers| are. The parent is the calling process.
 ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,

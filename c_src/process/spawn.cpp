@@ -50,7 +50,8 @@ Result<Spawned> spawn(const SpawnSpec& spec, Refused& refused) {
   UniqueFd status(ends[0]);
   const UniqueFd status_write(ends[1]);
   auto pointers = pointers_for(spec);
-  const auto plan = plan_for(spec, pointers, status_write.get(), refused);
+  if (!pointers) return pointers.error();
+  const auto plan = plan_for(spec, *pointers, status_write.get(), refused);
   auto forked = fork_child(plan, spec.cgroup_fd, refused);
   if (!forked) return forked.error();
   return Spawned{Child(forked->pid, std::move(forked->pidfd)), std::move(status)};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "process/credentials.hpp"
+#include "process/isolation.hpp"
 #include "process/seal.hpp"
 
 namespace contained::process {
@@ -50,6 +51,9 @@ struct SpawnSpec {
 
   /// As whom it runs.
   Credentials who;
+
+  /// What it does not share with us.
+  Isolation isolation;
 
   /// What it may do no more, from the exec on.
   Seal seal;

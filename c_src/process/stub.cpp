@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/file.hpp"
 #include "process/fork.hpp"
+#include "process/init_main.hpp"
 #include "process/prepare.hpp"
 #include "process/stub_main.hpp"
 #include "process/stub_word.hpp"
@@ -53,10 +55,38 @@ Status ask(int control, const StubWord& word) {
   return Done{};
 }
 
-StubEvent event_in(const StubWord& word) {
+// With the sender's pid as it is called here; 0 where the socket does not tell, see unix(7).
+struct Received {
+  ssize_t size = 0;
+  pid_t sender = 0;
+  StubWord word;
+};
+
+Received receive(int control) {
+  Received received;
+  iovec part = {&received.word, sizeof received.word};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> aside;
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = aside.data();
+  message.msg_controllen = aside.size();
+  do {
+    received.size = ::recvmsg(control, &message, MSG_DONTWAIT);
+  } while (received.size < 0 && errno == EINTR);
+  const auto* const header = received.size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) return received;
+  ucred who;
+  std::memcpy(&who, CMSG_DATA(header), sizeof who);
+  received.sender = who.pid;
+  return received;
+}
+
+StubEvent event_in(const StubWord& word, pid_t sender) {
   switch (word.kind) {
     case Kind::kLeader:
-      return StubLeader{word.number, word.count};
+      // Its own number is one of another pid namespace.
+      return StubLeader{sender != 0 ? sender : word.number, word.count};
     case Kind::kLeaderExited:
       return StubLeaderExited{word.status, word.usage, word.count};
     case Kind::kSignaled:
@@ -79,7 +109,8 @@ Result<StubSpawned> spawn_stub(const SpawnSpec& spec, Refused& refused) {
   auto status = make_status_pipe();
   if (!status) return status.error();
   auto pointers = pointers_for(spec);
-  const auto plan = plan_for(spec, pointers, status->write.get(), refused);
+  if (!pointers) return pointers.error();
+  const auto plan = plan_for(spec, *pointers, status->write.get(), refused);
   const pid_t worker = ::getpid();
   const SignalsBlocked blocked;
   auto forked = fork_self(refused);
@@ -89,14 +120,33 @@ Result<StubSpawned> spawn_stub(const SpawnSpec& spec, Refused& refused) {
                      std::move(control->worker)};
 }
 
+Result<StubSpawned> spawn_init(const SpawnSpec& spec, Refused& refused) {
+  if (!spec.isolation.own_init) return Error{EINVAL, Stage::kOption, "pid_init"};
+  if (const auto good = check(spec); !good) return good.error();
+  if (!refused.ignored_signals) probe(refused);
+  auto control = make_control();
+  if (!control) return control.error();
+  constexpr int kOn = 1;
+  if (::setsockopt(control->worker.get(), SOL_SOCKET, SO_PASSCRED, &kOn, sizeof kOn) < 0) {
+    return Error::last(Stage::kPipe);
+  }
+  auto status = make_status_pipe();
+  if (!status) return status.error();
+  auto pointers = pointers_for(spec);
+  if (!pointers) return pointers.error();
+  auto plan = plan_for(spec, *pointers, status->write.get(), refused);
+  plan.entry = run_init;
+  plan.control_fd = control->stub.get();
+  auto forked = fork_child(plan, spec.cgroup_fd, refused);
+  if (!forked) return forked.error();
+  return StubSpawned{Child(forked->pid, std::move(forked->pidfd)), std::move(status->read),
+                     std::move(control->worker)};
+}
+
 std::optional<StubEvent> read_stub(int control) {
-  StubWord word;
-  ssize_t size = 0;
-  do {
-    size = ::recv(control, &word, sizeof word, MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
+  const auto [size, sender, word] = receive(control);
   if (size < 0 && errno == EAGAIN) return std::nullopt;
-  return size == sizeof word ? event_in(word) : StubEvent(StubClosed{});
+  return size == sizeof word ? event_in(word, sender) : StubEvent(StubClosed{});
 }
 
 Status stub_signal(int control, int number, bool leader_only) {

@@ -54,11 +54,22 @@ struct StubSpawned {
 /// program ran.
 Result<StubSpawned> spawn_stub(const SpawnSpec& spec, Refused& refused);
 
+/// An init in the place of the stub: pid 1 of the pid namespace that |spec| asks for, which is
+/// entered before anything else. It reaps, and hands the signals that others send it on to the
+/// program. What is different from a stub:
+/// - It may stand in |cgroup_fd| and the groups of |attach_fds|, and the program with it.
+/// - Its end is the end of all others in the namespace: whatever kills it (PR_SET_PDEATHSIG, as the
+///   worker dies, even together with its guardian), the kernel kills the rest. No process leaves.
+/// - A payload can neither stop, kill nor trace it.
+/// - stub_count is answered with whether anybody is left (0 or 1), and |others| says no more.
+/// - When it was killed, so was the leader, of which it tells no more.
+Result<StubSpawned> spawn_init(const SpawnSpec& spec, Refused& refused);
+
 // ---- What the stub tells
 
 struct StubLeader {  ///< once and first; not when the fork of the leader has failed
   pid_t pid = 0;
-  std::uint64_t start_time = 0;  ///< as in ProcStat; 0: /proc did not tell
+  std::uint64_t start_time = 0;  ///< as in ProcStat; 0: /proc did not tell, or it is an init's
 };
 struct StubLeaderExited {  ///< once
   ExitStatus status;

@@ -116,9 +116,9 @@ class Sink {
   }
 
   bool read(const Moment& now) {
-    const auto count = ::read(STDIN_FILENO, buffer_.data(), buffer_.size());
+    const auto count = ::read(STDIN_FILENO, buffer_.get(), kBuffer);
     if (count < 0) return errno == EINTR || errno == EAGAIN;
-    const std::string_view text(buffer_.data(), static_cast<std::size_t>(count));
+    const std::string_view text(buffer_.get(), static_cast<std::size_t>(count));
     reports_.count_read(text.size());
     if (count == 0) return false;
     for (const auto& outlet : outlets_) outlet->write(text, now);
@@ -128,7 +128,8 @@ class Sink {
   Reports reports_;
   sigset_t mask_;
   std::vector<std::unique_ptr<Outlet>> outlets_;
-  std::vector<char> buffer_ = std::vector<char>(kBuffer);
+  // Not zeroed: a daemon that writes little takes little.
+  std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kBuffer);
 };
 
 }  // namespace

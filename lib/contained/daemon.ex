@@ -17,8 +17,9 @@ defmodule Contained.Daemon do
 
              `start_link/3` returns when the program has been executed, or when it is ready (see "Readiness").
              What makes a start impossible is an error of `start_link/3`: `{:error, %Contained.Error{}}`,
-             `{:error, {:enoent, stacktrace}}` for a program that is not found, and
-             `{:error, {%ArgumentError{}, stacktrace}}` for wrong options.
+             `{:error, {:enoent, stacktrace}}` for a program that is not found,
+             `{:error, {:already_running, os_pid}}` by `:single_instance`, and `{:error, {%ArgumentError{}, stacktrace}}` for wrong
+             options.
 
              When the program exits with status 0 (`:success_exit_codes`) the daemon ends with the reason `:normal`, else with
              `:error_exit_status`, or what `:exit_status_to_reason` makes of the status. For a program that was killed by a
@@ -284,7 +285,7 @@ defmodule Contained.Daemon do
 
   @doc """
   Counts: `:output_byte_count` and, by stream, `:output_bytes` of what the VM took; `:sink_bytes`, `:sink_dropped` and
-  `:sink_restarts` of `:log_to`; `:restarts`, `:uptime_ms`, `:age_ms` (of the daemon), `:last_result`; `:usage` as in
+  `:sink_restarts` of `:log_to`, where one command or `{:fd, 1}` alone has no bytes counted; `:restarts`, `:uptime_ms`, `:age_ms` (of the daemon), `:last_result`; `:usage` as in
   `Contained.Cgroup.stats/1`; and as in MuonTrap `:cgroup`, the content of files such as
   `"memory.current"` where they exist.
   """

@@ -6,7 +6,7 @@ defmodule Contained.Error do
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:seccomp`, `:landlock`, `:fork`, ...,
-      `:launcher`; of a daemon also `:ready`, `:notify`, `:pidfile` and `:status_file`
+      `:launcher`; of a daemon also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -87,6 +87,7 @@ defmodule Contained.Error do
     option: "cannot start the command with this option",
     pidfile: "cannot write the process id to the :pidfile",
     status_file: "cannot write what happens to the :status_file",
+    lock: "cannot lock the file of :single_instance",
     notify: "cannot open the socket for what the daemon's program tells",
     ready: "the daemon did not become ready:",
     launcher: "cannot run the command by the launcher"

@@ -25,6 +25,13 @@ TEST(ArgumentsTest, TheBaseOfControlGroups) {
   EXPECT_EQ(parse({"--cgroup-base"}).error().subject, "--cgroup-base");
 }
 
+TEST(ArgumentsTest, AFileToLock) {
+  EXPECT_EQ(parse({"--lock", "/run/x"})->mode, Arguments::Mode::kLock);
+  EXPECT_EQ(parse({"--lock", "/run/x"})->lock, "/run/x");
+  EXPECT_FALSE(parse({"--lock"}).ok());
+  EXPECT_FALSE(parse({"--lock", "/a", "/b"}).ok());
+}
+
 TEST(ArgumentsTest, VictimsAreAPidAndAStartTime) {
   const auto arguments = parse({"--kill", "12:345", "7:0"});
   ASSERT_TRUE(arguments.ok());

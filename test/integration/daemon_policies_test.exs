@@ -132,7 +132,7 @@ defmodule Contained.DaemonPoliciesTest do
     assert length(runs(log)) == 2
   end
 
-  test "the pid file is right in every run", %{dir: dir, log: log} do
+  test "D9: the pid file is right in every run", %{dir: dir, log: log} do
     pidfile = Path.join(dir, "pid")
 
     script =

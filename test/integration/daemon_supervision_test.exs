@@ -211,7 +211,7 @@ defmodule Contained.DaemonSupervisionTest do
     assert_receive {:EXIT, ^supervisor, :shutdown}, 10_000
   end
 
-  describe "stop is waited for:" do
+  describe "stop is waited for (muontrap 8, 10):" do
     @scripts [
       {"a program that ignores SIGTERM", "trap '' TERM; while :; do sleep 1; done"},
       {"one that is stopped", "kill -STOP $$; sleep 1000"},

@@ -1,5 +1,6 @@
 defmodule Contained.FloodTest do
-  # A gigabyte of a daemon's output that goes into rotated files: whole, and the VM does not notice.
+  # A gigabyte of a daemon's output. What goes into rotated files is whole, and the VM does not notice; what goes
+  # through the VM takes little of its memory.
   #
   # It is left out by `mix test --exclude flood`.
   use Contained.Case, async: false
@@ -41,6 +42,32 @@ defmodule Contained.FloodTest do
       "  1 GB: #{div(@lines * @line, micros)} MB/s, the VM grew by #{div(bytes, 1024)} KiB, the " <>
         "port program by #{kb} KiB; #{reductions} reductions"
     )
+  end
+
+  @long_lines 1_000_000
+
+  test "1 GB through the VM, line by line: every one, in little memory" do
+    Process.flag(:trap_exit, true)
+    lines = :counters.new(1, [])
+    text = String.duplicate("a", 999)
+
+    fun = fn line ->
+      999 = byte_size(line)
+      :counters.add(lines, 1, 1)
+    end
+
+    collect_garbage()
+
+    {micros, bytes} =
+      growth(fn -> :erlang.memory(:total) end, fn ->
+        args = ["-c", "yes #{text} | head -n #{@long_lines}"]
+        {:ok, daemon} = Daemon.start_link("sh", args, logger_fun: fun)
+        micros(fn -> assert_receive({:EXIT, ^daemon, :normal}, 240_000) end)
+      end)
+
+    assert :counters.get(lines, 1) == @long_lines
+    assert bytes < 32 * @megabyte
+    IO.puts("  1 GB: #{div(1_000 * @long_lines, micros)} MB/s, grew by #{div(bytes, 1024)} KiB")
   end
 
   # Until all of it is in the files. Nobody may find more than a few messages waiting.

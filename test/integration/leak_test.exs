@@ -4,7 +4,7 @@ defmodule Contained.LeakTest do
 
   import Contained.Measure
 
-  alias Contained.{Launcher, Process}
+  alias Contained.{Daemon, Launcher, Process}
 
   @moduletag :port
   @moduletag timeout: 180_000
@@ -150,6 +150,25 @@ defmodule Contained.LeakTest do
     before = settled(launcher, 50, 4, fun)
     many(200, 4, fun)
     check("200 with input", launcher, before)
+  end
+
+  @tag :capture_log
+  test "100 crashes of daemons with a log, a lock and a socket", %{launcher: launcher} do
+    dir = tmp_dir()
+    before = settled(launcher, 10, 2, &crash(&1, dir, launcher))
+    many(50, 2, &crash(&1, dir, launcher))
+    check("100 crashes of daemons", launcher, before)
+  end
+
+  # Its program becomes ready, crashes, and does so again.
+  defp crash(number, dir, launcher) do
+    Elixir.Process.flag(:trap_exit, true)
+    args = ["-c", "#{helper_path("notify")} READY=1 -b; echo crash; exit 3"]
+    path = Path.join(dir, "#{number}")
+    places = [log_to: {:file, path}, single_instance: path <> ".lock", pidfile: path <> ".pid"]
+    policy = [ready: :notify, watchdog: 60_000, backoff: [min: 0, max: 0], max_restarts: 1]
+    {:ok, daemon} = Daemon.start_link("sh", args, [launcher: launcher] ++ places ++ policy)
+    receive(do: ({:EXIT, ^daemon, reason} -> right(reason, :error_exit_status)))
   end
 
   test "100 launchers for one command each leave nothing", %{launcher: launcher} do

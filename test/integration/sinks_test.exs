@@ -37,7 +37,7 @@ defmodule Contained.SinksTest do
 
   defp sink(sinks), do: Enum.find(Map.values(sinks.parts), &(&1.role == :sink))
 
-  test "a flood of lines is complete over rotations, and costs the VM nothing", %{log: log} do
+  test "D10: a flood of lines is complete over rotations, and costs the VM nothing", %{log: log} do
     lines = 12_000_000
     {sinks, streams} = open!({:file, log, rotate: [size: "16M"]})
     launcher = Process.whereis(Launcher)
@@ -171,7 +171,7 @@ defmodule Contained.SinksTest do
     assert [{:report, %{event: :over, dropped: 14}}] = close(sinks)
   end
 
-  test "reopen, as after a logrotate", %{log: log} do
+  test "D12: reopen, as after a logrotate", %{log: log} do
     {sinks, streams} = open!({:file, log})
     process = start!(streams, "while read line; do echo $line; done", [], %{stdin: :pipe})
     Session.write(process, 0, "old\n")

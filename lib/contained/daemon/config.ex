@@ -45,6 +45,7 @@ defmodule Contained.Daemon.Config do
     options = put_log_output(options)
     refuse!(options)
     refuse_notify!(options)
+    refuse_lock!(options)
     capture? = capture?(options)
     slot = Generation.slot(options, program, args)
 
@@ -68,6 +69,14 @@ defmodule Contained.Daemon.Config do
   end
 
   defp put_log_output(options), do: options
+
+  # Which is replaced by another at each start.
+  defp refuse_lock!(%{single_instance: path, pidfile: other}) do
+    if Path.expand(path) == Path.expand(other),
+      do: raise(ArgumentError, ~s(cannot use one file for "single_instance" and "pidfile"))
+  end
+
+  defp refuse_lock!(_options), do: :ok
 
   # A socket in the file system would not be seen there.
   defp refuse_notify!(options) do

@@ -8,6 +8,7 @@ defmodule Contained.Daemon.Run do
   alias Contained.Daemon.{
     Credit,
     Generation,
+    Lock,
     Notified,
     Notify,
     Pause,
@@ -20,7 +21,7 @@ defmodule Contained.Daemon.Run do
     Tap
   }
 
-  alias Contained.Daemon.{Sinks, WaitFor}
+  alias Contained.Daemon.{Sinks, Sole, WaitFor}
   alias Contained.{Error, Result, Session}
 
   @type state :: State.t()
@@ -57,7 +58,15 @@ defmodule Contained.Daemon.Run do
   end
 
   @spec launch(state) :: next
-  def launch(%{config: %{command: command, slot: slot}} = state) do
+  def launch(state) do
+    case Sole.lock(state) do
+      {:ok, state} -> launch_now(state)
+      {:wait, state} -> %{state | phase: :preparing, generation: nil}
+      {:error, error} -> failed(%{state | generation: nil}, error)
+    end
+  end
+
+  defp launch_now(%{config: %{command: command, slot: slot}} = state) do
     # A port program that was started meanwhile does not know the links.
     if state.sinks, do: Sinks.renew(state.sinks)
 
@@ -77,6 +86,7 @@ defmodule Contained.Daemon.Run do
     state = %{state | phase: :running, os_pid: os_pid, since: State.now()}
     state = state |> put_os_pid(os_pid) |> Notified.begin() |> Report.started() |> Pause.watch()
     Notify.attend(state.notify, state.session)
+    Lock.note(state.lock, os_pid)
 
     case write_pidfile(state) do
       :ok ->
@@ -149,6 +159,15 @@ defmodule Contained.Daemon.Run do
 
   def restart(state), do: state
 
+  @doc "Another one has the lock of `:single_instance`."
+  @spec taken(state, pos_integer | nil) :: next
+  def taken(%{starting?: false, session: nil} = state, os_pid) do
+    why = {:already_running, os_pid}
+    follow(state, Policy.failed(state.policy, why), why)
+  end
+
+  def taken(state, os_pid), do: {:stop, {:already_running, os_pid}, state}
+
   ## The end of a run
 
   # The delay after three attempts in a row.
@@ -189,6 +208,7 @@ defmodule Contained.Daemon.Run do
     state = State.cancel_timer(state, :watchdog)
     state = Credit.forget(%{Pause.forget(state) | tap: flush(state)})
     remove_pidfile(state)
+    Lock.note(state.lock, nil)
     Report.exited(state, result)
   end
 
@@ -328,13 +348,13 @@ defmodule Contained.Daemon.Run do
   defp drain_sinks(%{sinks: sinks} = state, message) do
     case Sinks.event(sinks, message) do
       :none -> state
-      {:output, data, sinks} -> put(%{state | sinks: taken(sinks, data)}, :stdout, data)
+      {:output, data, sinks} -> put(%{state | sinks: take_all(sinks, data)}, :stdout, data)
       {:report, report, sinks} -> Report.sink(%{state | sinks: sinks}, report)
       {:ok, sinks} -> %{state | sinks: sinks}
     end
   end
 
-  defp taken(sinks, data), do: Sinks.taken(sinks, byte_size(data))
+  defp take_all(sinks, data), do: Sinks.taken(sinks, byte_size(data))
 
   @doc "Has the sinks write what there is, and end."
   @spec close_sinks(state) :: state

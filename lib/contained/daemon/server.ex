@@ -10,6 +10,7 @@ defmodule Contained.Daemon.Server do
     Events,
     Generation,
     Live,
+    Lock,
     Notified,
     Notify,
     Pause,
@@ -19,7 +20,7 @@ defmodule Contained.Daemon.Server do
     Sinks
   }
 
-  alias Contained.Daemon.{Starter, State, StatusFile, Tap, WaitFor}
+  alias Contained.Daemon.{Sole, Starter, State, StatusFile, Tap, WaitFor}
   alias Contained.{Error, Session}
 
   @doc "Opens what lasts as long as the daemon does."
@@ -99,7 +100,7 @@ defmodule Contained.Daemon.Server do
   # Output first, it comes most often.
   defp handlers(_state),
     do:
-      [&session/2, &sink/2, &Notified.event/2, &timer/2, &aside/2, &Pause.event/2] ++
+      [&session/2, &sink/2, &Notified.event/2, &Sole.event/2, &timer/2, &aside/2, &Pause.event/2] ++
         [&subscriber/2]
 
   defp session(%{session: nil}, _message), do: :none
@@ -248,6 +249,7 @@ defmodule Contained.Daemon.Server do
     Starter.unregister(state.name)
     state = if orderly?(reason), do: state, else: Report.crashed(state, reason)
     state = state |> Run.stop() |> Run.close_sinks()
+    Lock.release(state.lock)
     Report.stopped(state, reason)
     Events.close(state.tap.events, if(orderly?(reason), do: :done, else: :halt))
     Starter.answer(state, {:error, reason})

@@ -9,7 +9,7 @@ defmodule Contained.Daemon.State do
   @enforce_keys [:config, :tap, :policy, :born]
   defstruct [:config, :tap, :policy, :born, :name, :session, :span, :os_pid, :since] ++
               [:intent, :error, :ready, :wait, :generation, :pausing, :paused, :sinks] ++
-              [:notify, :watchdog, :status] ++
+              [:notify, :watchdog, :status, :lock] ++
               [phase: :new, starting?: true, ready?: false, lost?: false, ending?: false] ++
               [ladder: :default, status_file: :ok] ++
               [restarts: 0, awaiting: [], timers: %{}, untaken: %{}, last: nil]

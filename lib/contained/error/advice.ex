@@ -63,6 +63,9 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :status_file, reason: reason}) when reason in [:eloop, :enotsup, :eisdir],
     do: "It has to be a regular file; for others there is Contained.Daemon.subscribe/1"
 
+  def on(%{stage: :lock, reason: reason}) when reason in [:eloop, :eperm, :enotsup, :eisdir],
+    do: "It has to be a regular file of the VM's user that holds nothing but a number"
+
   def on(%{stage: :notify, reason: :eperm}),
     do: "The socket has to belong to the daemon's user, which only root can see to"
 

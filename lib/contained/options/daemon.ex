@@ -92,6 +92,11 @@ defmodule Contained.Options.Daemon do
       {:pidfile, :string, nil,
        "a file that holds the process id of the program while it runs. It is written in one step,\n" <>
          "and a link, a file of another owner, or one that names a living process is refused"},
+      {:single_instance, :string, nil,
+       "a file that is locked (flock(2)) as long as the daemon lives, so that there is one of it on the\n" <>
+         "machine. When another one has it, the start fails with `{:error, {:already_running, os_pid}}`, or `nil` for\n" <>
+         "the process id when none stands in the file. It is made if there is none, holds the process id of the program\n" <>
+         "that runs, and stays, empty"},
       {:status_file, :string, nil,
        "a file to which a line is appended for each thing that happens, for scripts: the time, what it\n" <>
          "was, the process id and the program, and of an exit how it was. Only a regular file is\n" <>

@@ -4,7 +4,7 @@ defmodule Contained.Daemon.LogToTest do
 
   import ExUnit.CaptureLog
 
-  alias Contained.Daemon
+  alias Contained.{Daemon, Needs}
 
   @moduletag :port
   @moduletag :capture_log
@@ -21,7 +21,7 @@ defmodule Contained.Daemon.LogToTest do
     reason
   end
 
-  test "the file is complete when the daemon has ended", %{log: log} do
+  test "D13: the file is complete when the daemon has ended", %{log: log} do
     assert run("seq 10000; printf last", log_to: {:file, log}) == :normal
     assert File.read!(log) == Enum.map_join(1..10_000, &"#{&1}\n") <> "last"
   end
@@ -81,6 +81,28 @@ defmodule Contained.Daemon.LogToTest do
   test "a sink that cannot be opened is a start error, and nothing runs", %{dir: dir} do
     assert {:error, %Contained.Error{stage: :file, reason: :enoent}} =
              Daemon.start_link("sleep", ["100"], log_to: {:file, Path.join(dir, "no/log")})
+  end
+
+  test "syslog gets a packet for each line", %{dir: dir} do
+    path = Path.join(dir, "socket")
+    {:ok, socket} = :gen_udp.open(0, [:local, :binary, active: true, ifaddr: {:local, path}])
+    sink = {:syslog, "app", :daemon, :notice, socket: path}
+    assert run("echo one; printf two", log_to: sink) == :normal
+
+    for line <- ["one", "two"] do
+      assert_receive {:udp, ^socket, _, _, <<"<29>", rest::binary>>}, 10_000
+      assert rest =~ ~r/\A[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d app: #{line}\z/
+    end
+  end
+
+  @tag skip: Needs.root()
+  test "a log command runs as its own user", %{dir: dir} do
+    File.chmod!(dir, 0o777)
+    script = "id -u > #{dir}/id; exec cat > #{dir}/out"
+    sink = {:command, "sh", ["-c", script], user: 65_534, group: 65_534, groups: []}
+    assert run("id -u", log_to: sink) == :normal
+    assert File.read!("#{dir}/id") == "65534\n"
+    assert File.read!("#{dir}/out") == "0\n"
   end
 
   test "a start that fails says what the program wrote last, 20 times", %{log: log} do
