@@ -18,11 +18,6 @@ constexpr process::ExitStatus kKilled = {.exited = false, .code = SIGKILL};
 // Where no event tells that a group has become empty (v1).
 constexpr milliseconds kPoll{5};
 
-std::uint64_t microseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(time.tv_usec);
-}
-
 std::vector<cgroup::Limit> limits_of(const std::vector<protocol::Limit>& asked) {
   std::vector<cgroup::Limit> limits;
   limits.reserve(asked.size());

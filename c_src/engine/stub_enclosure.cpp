@@ -11,11 +11,6 @@
 namespace contained::engine {
 namespace {
 
-std::uint64_t microseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(time.tv_usec);
-}
-
 // Every limit needs a control group, and so has what is to become of one.
 std::vector<std::string> asked_limits(const protocol::Placement& asked) {
   std::vector<std::string> keys;

@@ -70,8 +70,10 @@ Status add_isolation(const SpawnSpec& spec, Pointers& pointers) {
   return Done{};
 }
 
-void put_isolation(ChildPlan& plan, const SpawnSpec& spec, const Pointers& pointers) {
+void put_isolation(ChildPlan& plan, const SpawnSpec& spec, Pointers& pointers,
+                   const Refused& refused) {
   if (spec.isolation.plain()) return;
+  pointers.namespaces.mounts.old_calls = refused.mount_calls;
   plan.namespaces = &pointers.namespaces;
   plan.clone_flags = spec.isolation.namespaces & kMadeByFork;
   if (!spec.isolation.has(kNewUser)) return;
@@ -102,7 +104,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
                    const Refused& refused) {
   ChildPlan plan;
   plan.entry = run_child;
-  put_isolation(plan, spec, pointers);
+  put_isolation(plan, spec, pointers, refused);
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();
