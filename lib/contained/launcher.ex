@@ -501,6 +501,7 @@ defmodule Contained.Launcher do
 
     state.link
     |> Link.abilities()
+    |> Map.merge(Link.seals(state.link))
     |> Map.merge(%{
       name: state.name,
       pid: self(),
