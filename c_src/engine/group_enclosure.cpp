@@ -86,7 +86,8 @@ Result<process::Spawned> GroupEnclosure::spawn(const process::SpawnSpec& spec) {
   if (!spec.isolation.own_init) return process::spawn(spec, context_.refused);
   auto spawned = process::spawn_init(spec, context_.refused);
   if (!spawned) return spawned.error();
-  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control), *this);
+  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control),
+                                     static_cast<StubLineOwner&>(*this));
   return process::Spawned{std::move(spawned->stub), std::move(spawned->status)};
 }
 

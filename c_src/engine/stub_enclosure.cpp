@@ -43,7 +43,8 @@ Result<UniqueFd> StubEnclosure::start(process::SpawnSpec spec, EnclosureOwner& o
   if (!spawned) return spawned.error();
   owner_ = &owner;
   stub_ = std::move(spawned->stub);
-  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control), *this);
+  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control),
+                                     static_cast<StubLineOwner&>(*this));
   context_.reaper.watch(stub_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
     self->on_stub_exit(reaped);
   });

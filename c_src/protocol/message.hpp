@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/seal.hpp"
+
 namespace contained::protocol {
 
 using Id = std::uint32_t;
@@ -175,6 +177,7 @@ struct Start {
   Identity identity;
   Placement placement;
   Isolation isolation;
+  Seal seal;
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 
@@ -289,6 +292,8 @@ struct HelloBack {
   std::string cgroup;
   std::vector<std::string> refused;
   std::vector<std::string> limits;  ///< keys of limits that can be applied
+  bool seccomp = false;             ///< filters can be applied
+  int landlock = 0;                 ///< the kernel's version of Landlock; 0: none
 };
 
 struct Started {

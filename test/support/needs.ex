@@ -81,6 +81,16 @@ defmodule Contained.Needs do
   @doc "All of these, in one word for each that is missing."
   def all(needs), do: Enum.find(needs, false, & &1)
 
+  @doc "Filters of system calls."
+  def seccomp, do: if(seals().seccomp, do: false, else: "needs seccomp filters and libseccomp")
+
+  def landlock, do: if(seals().landlock, do: false, else: "needs a kernel with Landlock")
+
+  defp seals do
+    {"", 0} = Contained.cmd("true", [])
+    Enum.find(Contained.info().launchers, &(&1.name == Contained.Launcher))
+  end
+
   def info do
     case Cgroup.info() do
       {:ok, info} -> info
