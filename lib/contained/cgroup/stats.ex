@@ -43,6 +43,16 @@ defmodule Contained.Cgroup.Stats do
     Map.update(stats, controller, %{key => number}, &Map.put(&1, key, number))
   end
 
+  @doc "The text of cgroup.events."
+  @spec events(binary) :: %{optional(:populated) => boolean, optional(:frozen) => boolean}
+  def events(text) do
+    for line <- String.split(text, "\n"),
+        [name, value] <- [String.split(line)],
+        is_map_key(@flags, name),
+        into: %{},
+        do: {@flags[name], value != "0"}
+  end
+
   @pressure %{"avg10" => :avg10, "avg60" => :avg60, "avg300" => :avg300, "total" => :total}
 
   @doc "The text of a pressure file: `%{some: %{avg10: 0.0, ..., total: 0}, full: ...}`."
