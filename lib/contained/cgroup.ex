@@ -116,6 +116,20 @@ defmodule Contained.Cgroup do
   end
 
   @doc """
+  Where the command's memory is, by kind and NUMA node: memory.numa_stat, in bytes on control groups v2
+  (cgroup-v2.rst) and in pages on v1 (cgroup-v1/memory.rst).
+
+      {:ok, %{"anon" => %{0 => 819_200, 1 => 4_096}, "file" => %{0 => 0, 1 => 0}}}
+
+  There is none without the memory controller (see `stats/1`) and NUMA in the kernel: the reason is `:enotsup`.
+  """
+  @spec numa(target) ::
+          {:ok, %{binary => %{non_neg_integer => non_neg_integer}}} | {:error, Error.t()}
+  def numa(process) do
+    with {:ok, text} <- get(process, "memory.numa_stat"), do: {:ok, Stats.numa(text)}
+  end
+
+  @doc """
   The processes of the command, itself and its descendants.
 
   Each is a map with `:pid`, `:ppid`, `:name`, `:command` (its arguments), `:state` (as in

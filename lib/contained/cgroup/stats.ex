@@ -53,6 +53,19 @@ defmodule Contained.Cgroup.Stats do
         do: {@flags[name], value != "0"}
   end
 
+  @doc "The text of memory.numa_stat: bytes of v2, pages of v1, by kind and node."
+  @spec numa(binary) :: %{binary => %{non_neg_integer => non_neg_integer}}
+  def numa(text) do
+    for line <- String.split(text, "\n"), [kind | nodes] <- [String.split(line)], into: %{} do
+      {kind |> String.split("=") |> hd(), Map.new(nodes, &numa_node/1)}
+    end
+  end
+
+  defp numa_node("N" <> word) do
+    [node, amount] = String.split(word, "=")
+    {String.to_integer(node), String.to_integer(amount)}
+  end
+
   @pressure %{"avg10" => :avg10, "avg60" => :avg60, "avg300" => :avg300, "total" => :total}
 
   @doc "The text of a pressure file: `%{some: %{avg10: 0.0, ..., total: 0}, full: ...}`."
