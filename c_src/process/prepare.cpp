@@ -35,6 +35,9 @@ std::string_view bad_field(const SpawnSpec& spec) {
   if (spec.cd && has_nul(*spec.cd)) return "cd";
   if (spec.attach_fds.size() > kMostAttachments) return "attach_fds";
   if (spec.extra_fds.size() > kMostExtras) return "extra_fds";
+  for (const auto& rule : spec.seal.paths) {
+    if (!rule.path.starts_with('/') || has_nul(rule.path)) return "landlock";
+  }
   return {};
 }
 
@@ -116,6 +119,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.parent = ::getpid();
   plan.open_files = spec.open_files ? &*spec.open_files : nullptr;
   plan.credentials = credentials_plan(spec, pointers);
+  plan.seal = spec.seal.open() ? nullptr : &spec.seal;
   plan.attach_count = spec.attach_fds.size();
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);

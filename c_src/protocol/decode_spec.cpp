@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "protocol/decode_isolation.hpp"
+#include "protocol/decode_seal.hpp"
 #include "protocol/readers.hpp"
 
 namespace contained::protocol {
@@ -246,6 +247,8 @@ constexpr std::array kKeys = {
     Key{"no_new_privs",
         [](auto& in, auto& to) { return read_choice(in, kBooleans, to.identity.no_new_privs); }},
     Key{"capabilities", read_capabilities},
+    Key{"seccomp", [](auto& in, auto& to) { return read_seccomp(in, to.seal); }},
+    Key{"landlock", [](auto& in, auto& to) { return read_landlock(in, to.seal); }},
     Key{"group", read_group},
     Key{"name", [](auto& in, auto& to) { return read_name(in, to.placement.name.emplace()); }},
     Key{"limits", [](auto& in, auto& to) { return read_limits(in, to.placement.limits); }},

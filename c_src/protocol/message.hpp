@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/isolation.hpp"
+#include "protocol/seal.hpp"
 
 namespace contained::protocol {
 
@@ -139,6 +140,7 @@ struct Start {
   Identity identity;
   Placement placement;
   Isolation isolation;
+  Seal seal;
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 
@@ -253,6 +255,8 @@ struct HelloBack {
   std::string cgroup;
   std::vector<std::string> refused;
   std::vector<std::string> limits;  ///< keys of limits that can be applied
+  bool seccomp = false;             ///< filters can be applied
+  int landlock = 0;                 ///< the kernel's version of Landlock; 0: none
 };
 
 struct Started {

@@ -239,7 +239,9 @@ defmodule Contained.Command do
     {{:input, :any}, {:close_stdin, true}},
     {{:stdin, :any}, {:close_stdin, true}},
     {{:stderr, :any}, {:stderr_to_stdout, true}},
-    {{:stderr, :any}, {:capture_stderr_only, true}}
+    {{:stderr, :any}, {:capture_stderr_only, true}},
+    {{:no_new_privs, false}, {:seccomp, :any}},
+    {{:no_new_privs, false}, {:landlock, :any}}
   ]
 
   defp refuse_conflicts!(options) when map_size(options) < 2, do: :ok
@@ -253,7 +255,10 @@ defmodule Contained.Command do
   defp set?(options, {key, :any}), do: Map.has_key?(options, key)
   defp set?(options, {key, value}), do: match?(%{^key => ^value}, options)
 
-  defp describe(_options, {:input, :any}), do: inspect("input")
+  # Values that are long.
+  defp describe(_options, {key, :any}) when key in [:input, :seccomp, :landlock],
+    do: inspect(Atom.to_string(key))
+
   defp describe(options, {key, _value}), do: inspect("#{key}: #{inspect(options[key])}")
 
   defp spec(kind, place, args, options) do

@@ -6,8 +6,8 @@ defmodule Contained.Error do
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:namespace`,
-      `:mount`, `:id_map`, `:network`, `:fork`, ..., `:container`, `:launcher`; of a daemon also `:ready`,
-      `:notify`, `:lock`, `:pidfile` and `:status_file`
+      `:mount`, `:id_map`, `:network`, `:seccomp`, `:landlock`, `:fork`, ..., `:container`, `:launcher`; of a daemon
+      also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -84,6 +84,8 @@ defmodule Contained.Error do
     mount: "cannot mount for the command",
     id_map: "cannot map the ids of the user namespace:",
     network: "cannot enter the network",
+    seccomp: "cannot apply the :seccomp filter",
+    landlock: "cannot restrict the command to the :landlock paths",
     signal: "cannot reach the command",
     fork: "cannot create a process for the command",
     file: "cannot open",

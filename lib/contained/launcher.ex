@@ -242,7 +242,7 @@ defmodule Contained.Launcher do
     state
   end
 
-  # What a closed port has left behind, and strangers' messages.
+  # Of a closed port, and of strangers.
   defp handle(_other, state), do: state
 
   ## Questions about no command
@@ -282,10 +282,8 @@ defmodule Contained.Launcher do
   end
 
   defp start(state, ref, owner, spec) do
-    case Sessions.check_place(state.sessions, spec) do
-      :ok -> add(state, ref, owner, spec)
-      failed -> tell(ref, failed) && state
-    end
+    failed = Sessions.misplaced(state.sessions, spec)
+    if failed, do: tell(ref, failed) && state, else: add(state, ref, owner, spec)
   end
 
   defp add(state, ref, owner, spec) do
@@ -438,10 +436,8 @@ defmodule Contained.Launcher do
   end
 
   defp heard(state, kind) do
-    case Heartbeat.heard(state.beat, kind) do
-      beat when beat === state.beat -> state
-      beat -> %{state | beat: beat}
-    end
+    beat = Heartbeat.heard(state.beat, kind)
+    if beat === state.beat, do: state, else: %{state | beat: beat}
   end
 
   defp ensure_ticking(%{tick: nil} = state) do
@@ -505,6 +501,7 @@ defmodule Contained.Launcher do
 
     state.link
     |> Link.abilities()
+    |> Map.merge(Link.seals(state.link))
     |> Map.merge(%{
       name: state.name,
       pid: self(),

@@ -131,7 +131,7 @@ defmodule Contained.NativeTest do
   end
 
   describe "a group" do
-    @describetag skip: all([native(), groups()])
+    @describetag skip: native() || groups()
 
     test "10,000 looks leave nothing behind", ctx do
       process = sleeper(ctx)
@@ -142,8 +142,8 @@ defmodule Contained.NativeTest do
       {fds, kib} = {descriptors(), resident()}
       for _ <- 1..div(@calls, 2), do: look.()
       eventually(fn -> descriptors() <= fds end)
-      # A kibibyte each would be twice that.
-      assert resident() - kib < 5_000
+      # A kibibyte each would be more.
+      assert resident() - kib < 8_000
       Command.stop(process, [])
     end
 
@@ -230,7 +230,7 @@ defmodule Contained.NativeTest do
   end
 
   describe "events of the kernel" do
-    @tag skip: all([native(), groups_v2()])
+    @tag skip: native() || groups_v2()
     test "a group that is frozen, and one that is empty", ctx do
       process = sleeper(ctx)
       [{_, path, _, _} | _] = places(process)
@@ -246,7 +246,7 @@ defmodule Contained.NativeTest do
       Command.stop(process, [])
     end
 
-    @tag skip: all([native(), file("cpu.pressure")])
+    @tag skip: native() || triggers()
     test "row 144: pressure above a threshold", ctx do
       busy =
         "for i in $(seq #{4 * System.schedulers_online()}); do (while :; do :; done) & done; wait"
@@ -260,7 +260,7 @@ defmodule Contained.NativeTest do
       Command.stop(process, [])
     end
 
-    @tag skip: all([native(), file("cpu.pressure")])
+    @tag skip: native() || triggers()
     test "a trigger that the kernel refuses", ctx do
       process = sleeper(ctx)
       [{_, path, _, _} | _] = places(process)

@@ -71,7 +71,7 @@ defmodule Contained.NativeModesTest do
 
   defp sorted({:ok, list}), do: {:ok, Enum.sort(list)}
 
-  @tag skip: all([native(), groups()])
+  @tag skip: native() || groups()
   test "every change", ctx do
     process = sleeper(ctx)
 
@@ -98,7 +98,7 @@ defmodule Contained.NativeModesTest do
     {{:ok, Map.take(stats, [:populated, :frozen])}, Cgroup.limits(process)}
   end
 
-  @tag skip: all([native(), limits(:pids)])
+  @tag skip: native() || limits(:pids)
   test "limits that the port program sets are seen by the VM, and the other way round", ctx do
     process = sleeper(ctx)
     Application.put_env(:contained, :native, true)
@@ -111,7 +111,7 @@ defmodule Contained.NativeModesTest do
     Contained.Process.stop(process, [])
   end
 
-  @tag skip: all([native(), groups()])
+  @tag skip: native() || groups()
   test "a port program that hangs with its guardian is not needed to kill", ctx do
     {process, _marker, pids} = NastyTree.start(launcher: ctx.launcher)
     info = launcher_info(ctx.launcher)

@@ -54,6 +54,15 @@ defmodule Contained.Needs do
     end
   end
 
+  @doc "A kernel that tells this user when a group is under pressure."
+  def triggers do
+    with false <- file("cpu.pressure") do
+      window = 2_000_000
+      asked = Contained.Native.monitor_pressure("/proc/pressure", :cpu, :some, 100_000, window)
+      if match?({:ok, _}, asked), do: false, else: "needs triggers of pressure: #{inspect(asked)}"
+    end
+  end
+
   @doc "A file of a command's control group."
   def file(name) do
     with false <- groups() do
@@ -81,6 +90,16 @@ defmodule Contained.Needs do
 
   @doc "All of these, in one word for each that is missing."
   def all(needs), do: Enum.find(needs, false, & &1)
+
+  @doc "Filters of system calls."
+  def seccomp, do: if(seals().seccomp, do: false, else: "needs seccomp filters and libseccomp")
+
+  def landlock, do: if(seals().landlock, do: false, else: "needs a kernel with Landlock")
+
+  defp seals do
+    {"", 0} = Contained.cmd("true", [])
+    Enum.find(Contained.info().launchers, &(&1.name == Contained.Launcher))
+  end
 
   def info do
     case Cgroup.info() do

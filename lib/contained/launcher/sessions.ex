@@ -91,11 +91,11 @@ defmodule Contained.Launcher.Sessions do
     put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
   end
 
-  @doc "Whether a session may be started where `spec` wants it."
-  @spec check_place(t, map) :: :ok | {:failed, :container, atom, binary}
-  def check_place(sessions, spec) do
+  @doc "Why no session can be started where `spec` wants it: its container is gone. `nil` if it can."
+  @spec misplaced(t, map) :: {:failed, :container, atom, binary} | nil
+  def misplaced(sessions, spec) do
     case Groups.place(sessions.groups, spec[:container]) do
-      {:ok, _container} -> :ok
+      {:ok, _container} -> nil
       {:error, reason} -> {:failed, :container, reason, spec.container}
     end
   end
@@ -416,7 +416,7 @@ defmodule Contained.Launcher.Sessions do
       end)
 
     asking =
-      for reply <- Controls.waiting_for(sessions.controls, 0), is_reference(reply), do: reply
+      for reply <- Controls.waiting_for(sessions.controls, 0), not is_tuple(reply), do: reply
 
     {groups, more} = Groups.all_ended(sessions.groups)
 

@@ -4,7 +4,7 @@ defmodule Contained.Options.Check do
 
   alias Contained.Cgroup.Name
   alias Contained.{Environment, Limits, Options, Signals}
-  alias Contained.Options.{Fds, MuonTrap, Schema, Who}
+  alias Contained.Options.{Fds, MuonTrap, Schema, Seal, Who}
 
   @max_rungs 16
   @max_wait Schema.max_wait()
@@ -48,6 +48,8 @@ defmodule Contained.Options.Check do
   def check(:ids, value), do: Who.ids(value)
   def check(:rlimits, value), do: Who.rlimits(value)
   def check(:capabilities, value), do: Who.capabilities(value)
+  def check(:seccomp, value), do: Seal.seccomp(value)
+  def check(:landlock, value), do: Seal.landlock(value)
   def check(_type, _value), do: :error
 
   defp check_settings([], checked), do: {:ok, Enum.reverse(checked)}

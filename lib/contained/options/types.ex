@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Who}
+  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Seal, Who}
 
   @max_wait Schema.max_wait()
 
@@ -40,6 +40,8 @@ defmodule Contained.Options.Types do
   def allowed(:capabilities),
     do: "a list such as [drop: :all, ambient: [:net_bind_service]] with :drop, :keep, :ambient"
 
+  def allowed(type) when type in [:seccomp, :landlock], do: Seal.allowed(type)
+
   def allowed(:ladder),
     do: "a signal such as :term, or at most 16 signals with times such as [{:term, 500}, :kill]"
 
@@ -74,6 +76,7 @@ defmodule Contained.Options.Types do
   def typespec(:settings), do: quote(do: [{binary, binary, binary | integer}])
   def typespec(:rlimits), do: quote(do: keyword)
   def typespec(:capabilities), do: quote(do: keyword)
+  def typespec(type) when type in [:seccomp, :landlock], do: Seal.typespec(type)
   def typespec({:range, min, _max}) when min < 0, do: quote(do: integer)
   def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
   def typespec({:range, _min, _max}), do: quote(do: pos_integer)
