@@ -18,7 +18,7 @@ defmodule Contained.Cgroup do
   """
 
   alias Contained.Cgroup.{Name, Places, Stats, Watcher}
-  alias Contained.{Error, Limits, Native, Options, Process, Session}
+  alias Contained.{Error, Isolation, Limits, Native, Options, Process, Session}
 
   # How long freezing may take; a task that waits for a disk that does not answer takes longer.
   @freeze_timeout 5_000
@@ -138,7 +138,7 @@ defmodule Contained.Cgroup do
   @spec processes(target) :: {:ok, [map]} | {:error, Error.t()}
   def processes(process) do
     with {:ok, all} <- perform(process, :processes, &Native.processes/1) do
-      {:ok, Enum.map(all, &Stats.process/1)}
+      {:ok, all |> Enum.map(&Stats.process/1) |> Enum.reject(&Isolation.init?(&1.pid, &1.name))}
     end
   end
 
@@ -146,7 +146,10 @@ defmodule Contained.Cgroup do
   The ids of the threads of the command and its descendants, gettid(2). A process's first thread has its own id.
   """
   @spec threads(target) :: {:ok, [pos_integer]} | {:error, Error.t()}
-  def threads(process), do: perform(process, :threads, &Native.threads/1)
+  def threads(process) do
+    with {:ok, ids} <- perform(process, :threads, &Native.threads/1),
+         do: {:ok, Enum.reject(ids, &Isolation.init?/1)}
+  end
 
   @doc """
   Whether the process `os_pid` is the command or one of its descendants. False when the command has

@@ -30,6 +30,25 @@ defmodule Contained.InfoTest do
     assert Info.info().version =~ ~r/^\d+\.\d+\.\d+/
   end
 
+  test "tells which namespaces there may be" do
+    namespaces = Info.info().namespaces
+
+    assert Enum.sort(Map.keys(namespaces)) == [
+             :cgroup,
+             :ipc,
+             :mount,
+             :net,
+             :pid,
+             :time,
+             :user,
+             :uts
+           ]
+
+    for {_name, verdict} <- namespaces do
+      assert verdict in [true, :user] or match?({:error, <<_, _::binary>>}, verdict)
+    end
+  end
+
   test "a launcher that was killed is forgotten" do
     {:ok, launcher} = GenServer.start(Launcher, owner: self())
     assert {%{sessions: 0}, _} = find(launcher)
