@@ -223,14 +223,16 @@ defmodule Mix.Tasks.Compile.Contained do
     end
   end
 
-  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev erlang-dev"
+  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev libseccomp-dev erlang-dev"
   @install [
     {~r/debian|ubuntu/, @debian},
     {~r/fedora|rhel|centos/,
-     "dnf install gcc-c++ cmake make boost-devel fmt-devel erlang-erl_interface"},
-    {~r/alpine/, "apk add g++ cmake make boost-dev fmt-dev linux-headers erlang-dev"},
-    {~r/arch/, "pacman -S gcc cmake make boost fmt erlang"},
-    {~r/suse/, "zypper install gcc-c++ cmake make boost-devel fmt-devel erlang"}
+     "dnf install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel erlang-erl_interface"},
+    {~r/alpine/,
+     "apk add g++ cmake make boost-dev fmt-dev libcap-dev zlib-dev libseccomp-dev linux-headers erlang-dev"},
+    {~r/arch/, "pacman -S gcc cmake make boost fmt libcap zlib libseccomp erlang"},
+    {~r/suse/,
+     "zypper install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel erlang"}
   ]
   defp install_command(os) do
     Enum.find_value(@install, @debian <> " (Debian's names)", fn {pattern, command} ->

@@ -255,6 +255,9 @@ defmodule Contained do
 
   @doc """
   Returns the version, the launchers with what they can do on this machine, and the running commands.
+
+  Of a launcher whose port program runs, `:seccomp` says whether filters of system calls can be applied, and
+  `:landlock` is the kernel's version of Landlock, or `nil` without it.
   """
   @spec info() :: map
   def info, do: Contained.Info.info()

@@ -151,10 +151,10 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
 
 std::string_view name(Stage stage) {
   static constexpr std::string_view kNames[] = {
-      "none",         "option",    "cgroup",        "pipe",   "fork",   "stdio",
-      "session",      "rlimit",    "oom_score_adj", "nice",   "ids",    "capabilities",
-      "no_new_privs", "signal",    "chdir",         "exec",   "file",   "protocol",
-      "limit",        "namespace", "mount",         "id_map", "network"};
+      "none",      "option",        "cgroup", "pipe",   "fork",         "stdio",        "session",
+      "rlimit",    "oom_score_adj", "nice",   "ids",    "capabilities", "no_new_privs", "seccomp",
+      "landlock",  "signal",        "chdir",  "exec",   "file",         "protocol",     "limit",
+      "namespace", "mount",         "id_map", "network"};
   const auto index = static_cast<std::size_t>(stage);
   return index < std::size(kNames) ? kNames[index] : std::string_view("unknown");
 }
@@ -163,6 +163,12 @@ std::string errno_name(int code) {
   const auto has_code = [code](const ErrnoName& entry) { return entry.code == code; };
   const auto* found = std::find_if(std::begin(kErrnoNames), std::end(kErrnoNames), has_code);
   return found == std::end(kErrnoNames) ? fmt::format("errno_{}", code) : std::string(found->name);
+}
+
+std::optional<int> errno_named(std::string_view name) {
+  const auto has_name = [name](const ErrnoName& entry) { return entry.name == name; };
+  const auto* found = std::find_if(std::begin(kErrnoNames), std::end(kErrnoNames), has_name);
+  return found == std::end(kErrnoNames) ? std::nullopt : std::optional(found->code);
 }
 
 std::string Error::message() const {

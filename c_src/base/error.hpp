@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,8 @@ enum class Stage : std::uint8_t {
   kIds,           ///< user, group and supplementary groups
   kCapabilities,  ///< capabilities(7)
   kNoNewPrivs,
+  kSeccomp,    ///< a filter of system calls; the subject is the name of one, if it is about one
+  kLandlock,   ///< landlock(7); the subject is the path
   kSignal,     ///< signal mask, dispositions, parent death signal
   kChdir,      ///< chdir(2)
   kExec,       ///< execve(2)
@@ -43,6 +46,9 @@ std::string_view name(Stage stage);
 
 /// POSIX name of |code| in lower case ("enoent"), as Erlang writes it; "errno_<n>" when unknown.
 std::string errno_name(int code);
+
+/// The errno of that name; none when there is no such name.
+std::optional<int> errno_named(std::string_view name);
 
 struct Error {
   int code = 0;  ///< an errno value

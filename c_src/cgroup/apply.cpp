@@ -20,10 +20,6 @@ using Strings = std::vector<std::string>;
 constexpr std::string_view kSwapV1 = "memory.memsw.limit_in_bytes";
 constexpr std::string_view kMemoryV1 = "memory.limit_in_bytes";
 
-Error about(int code, std::string_view subject) {
-  return {code, Stage::kLimit, std::string(subject)};
-}
-
 // That this machine, or this user on it, cannot do it at all.
 bool is_unsupported(const Error& error) {
   return error.code == ENOTSUP || error.code == EACCES || error.code == EPERM ||
@@ -67,14 +63,14 @@ Status write_all(int dirfd, Version version, const std::vector<Setting>& setting
 
 Status apply_limit(Place& place, const Limit& limit) {
   const auto* word = find_word(limit.key);
-  if (word == nullptr) return about(EINVAL, limit.key);
+  if (word == nullptr) return limit_error(EINVAL, limit.key);
   const auto version = place.version(word->controller);
   // A value that nobody understands is wrong everywhere.
   const auto settings = settings_of(limit, version.value_or(Version::kV2));
   if (!settings) return settings.error();
-  if (!version) return about(ENOTSUP, limit.key);
+  if (!version) return limit_error(ENOTSUP, limit.key);
   const auto dirfd = place.directory(word->controller);
-  if (!dirfd) return about(dirfd.error().code, limit.key);
+  if (!dirfd) return limit_error(dirfd.error().code, limit.key);
   if (limit.key == "swap") {
     const auto& [controller, file, value] = settings->front();
     if (*version == Version::kV1) return write_swap_v1(*dirfd, value, limit.key);
@@ -87,10 +83,10 @@ Status apply_setting(Place& place, const Setting& setting) {
   const auto controller = controller_name(setting.controller, Version::kV2);
   const auto version = place.version(controller);
   const auto settings = translated(setting, version.value_or(Version::kV2));
-  if (!version) return about(settings ? ENOTSUP : settings.error().code, setting.file);
+  if (!version) return limit_error(settings ? ENOTSUP : settings.error().code, setting.file);
   if (!settings) return settings.error();
   const auto dirfd = place.directory(controller);
-  if (!dirfd) return about(dirfd.error().code, setting.file);
+  if (!dirfd) return limit_error(dirfd.error().code, setting.file);
   if (*version == Version::kV1 && setting.file == "memory.swap.max") {
     return write_swap_v1(*dirfd, settings->front().value, setting.file);
   }
@@ -161,12 +157,12 @@ bool is_as_written(std::string_view file, std::string_view written, std::string_
 Status write_setting(int dirfd, const Setting& setting, std::string_view subject) {
   const auto written = write_file_at(dirfd, setting.file, setting.value);
   if (!written)
-    return about(written.error().code == ENOENT ? ENOTSUP : written.error().code, subject);
+    return limit_error(written.error().code == ENOENT ? ENOTSUP : written.error().code, subject);
   const auto taken = read_brief_at(dirfd, setting.file);
   if (!taken) return Done{};  // written to only, like memory.reclaim
   const bool as_written = is_as_written(setting.file, setting.value, *taken) &&
                           (!setting.file.starts_with("cpuset.") || is_set_in_force(dirfd, setting));
-  if (!as_written) return about(ERANGE, subject);
+  if (!as_written) return limit_error(ERANGE, subject);
   return Done{};
 }
 

@@ -78,4 +78,9 @@ std::string format_cores(const Bandwidth& bandwidth);
 std::optional<std::uint64_t> shares_of_weight(std::uint64_t weight);
 std::optional<std::uint64_t> weight_of_shares(std::uint64_t shares);
 
+/// Stage kLimit, about a key or a file.
+inline Error limit_error(int code, std::string_view subject) {
+  return {code, Stage::kLimit, std::string(subject)};
+}
+
 }  // namespace contained::cgroup

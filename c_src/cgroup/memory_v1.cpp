@@ -21,10 +21,6 @@ constexpr char kSum[] = "memory.memsw.limit_in_bytes";
 constexpr auto kUnlimited =
     static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - (1U << 20);
 
-Error about(int code, std::string_view subject) {
-  return {code, Stage::kLimit, std::string(subject)};
-}
-
 // The limit in force; nothing: none, or no such file.
 std::optional<std::uint64_t> limit_in(int dirfd, const char* file) {
   const auto text = read_brief_at(dirfd, file);
@@ -69,7 +65,7 @@ Status write_swap_v1(int dirfd, const std::string& value, std::string_view subje
   if (is_swap_moot(dirfd, kSum, value)) return Done{};
   const auto swap = to_number(value);
   const auto memory = limit_in(dirfd, kMemory);
-  if (swap && !memory) return about(ENOTSUP, subject);
+  if (swap && !memory) return limit_error(ENOTSUP, subject);
   const auto sum = swap ? std::to_string(*memory + *swap) : std::string("-1");
   return write_setting(dirfd, {"memory", kSum, sum}, subject);
 }

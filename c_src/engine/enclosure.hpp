@@ -2,6 +2,8 @@
 // control groups, or without any a subreaper of its own.
 #pragma once
 
+#include <sys/time.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +19,11 @@
 #include "protocol/message.hpp"
 
 namespace contained::engine {
+
+inline std::uint64_t microseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec);
+}
 
 /// How many processes are in it; none of those that are dead and not reaped.
 struct Look {

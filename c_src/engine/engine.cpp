@@ -14,6 +14,7 @@
 #include "engine/control.hpp"
 #include "engine/last_resort.hpp"
 #include "engine/sweeper.hpp"
+#include "process/seal.hpp"
 #include "protocol/codec.hpp"
 
 #ifndef CONTAINED_VERSION
@@ -70,6 +71,7 @@ Engine::Engine(asio::io_context& io, Setup setup)
               environment_,
               refused_,
               links_,
+              sealer_,
               raise_open_files(),
               null_.get(),
               vm_directory(setup_.vm_side),
@@ -150,6 +152,8 @@ void Engine::handle(const protocol::Hello& request) {
   back.containment = setup_.no_ground ? "none" : cgroup::name(setup_.ground->kind());
   back.cgroup = setup_.ground->path();
   back.limits = setup_.ground->limits();
+  back.seccomp = process::seccomp_available();
+  back.landlock = process::landlock_abi();
   if (refused_.clone3) back.refused.emplace_back("clone3");
   if (refused_.pidfd_open) back.refused.emplace_back("pidfd_open");
   if (refused_.close_range) back.refused.emplace_back("close_range");

@@ -87,6 +87,7 @@ class Engine {
   UniqueFd null_;
   Environment environment_;
   Links links_;
+  Sealer sealer_;
   process::Refused refused_;
   Outbox outbox_;
   Reaper reaper_;

@@ -24,7 +24,8 @@ std::shared_ptr<Enclosure> make_enclosure(Shared& shared, const protocol::Start&
 
 // What a failure in the child was about, as its user knows it.
 std::string subject_of(const Error& error, const std::string& program, const std::string& cd) {
-  if (!error.subject.empty()) return error.subject;
+  const bool sealing = error.stage == Stage::kSeccomp || error.stage == Stage::kLandlock;
+  if (sealing || !error.subject.empty()) return error.subject;
   return error.stage == Stage::kChdir ? cd : program;
 }
 
@@ -60,6 +61,10 @@ Status Live::launch(const protocol::Start& request) {
   spec->stdio = pipes->child;
   spec->extra_fds = pipes->extras;
   spec->open_files = shared_.open_files;
+  auto seal = shared_.sealer.seal(request.seal);
+  if (!seal) return seal.error();
+  last_word_ = seal->last_word;
+  spec->seal = std::move(*seal);
   auto status = enclosure_->start(std::move(*spec), *this);
   if (!status) return status.error();
   // From here on the child is ours to reap.
@@ -84,8 +89,10 @@ void Live::settle_exec() {
   const auto status = process::read_exec_status(exec_status_->native_handle());
   if (status.state == process::ExecState::kPending) return watch_exec();
   exec_status_.reset();
-  if (status.state == process::ExecState::kDone) return begin();
-  auto error = status.error;
+  const auto word = std::exchange(last_word_, nullptr);
+  const auto heard = word ? word->heard() : std::nullopt;
+  if (status.state == process::ExecState::kDone && !heard) return begin();
+  auto error = status.state == process::ExecState::kDone ? *heard : status.error;
   if (error.stage == Stage::kCgroup) enclosure_->distrust();
   error.subject = subject_of(error, program_, cd_);
   feed(session::SetupFailed{std::move(error)});

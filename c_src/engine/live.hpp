@@ -13,6 +13,7 @@
 #include "engine/links.hpp"
 #include "engine/outbox.hpp"
 #include "engine/reaper.hpp"
+#include "engine/sealer.hpp"
 #include "engine/streams.hpp"
 #include "process/spawn.hpp"
 #include "protocol/message.hpp"
@@ -29,6 +30,7 @@ struct Shared {
   const Environment& environment;
   process::Refused& refused;
   const Links& links;
+  Sealer& sealer;
   rlimit open_files;         ///< as the worker found it, for its children
   int null_fd;               ///< /dev/null, read and write
   std::string vm_directory;  ///< leads to the VM's current directory; empty where it cannot be seen
@@ -96,6 +98,7 @@ class Live : public std::enable_shared_from_this<Live>,
   Streams streams_;
   std::shared_ptr<Enclosure> enclosure_;
   std::optional<Descriptor> exec_status_;
+  std::shared_ptr<const process::LastWord> last_word_;  ///< until the exec is settled
   std::optional<asio::steady_timer> timer_;
   std::uint64_t timer_generation_ = 0;
 

@@ -92,6 +92,10 @@ void put(int fd, std::string_view line) {
   }
 }
 
+[[noreturn]] void wait_for_ever() {
+  for (;;) ::pause();
+}
+
 [[noreturn]] void serve(int fd) {
   locked = fd;
   ::signal(SIGUSR2, give_back);
@@ -100,7 +104,7 @@ void put(int fd, std::string_view line) {
   for (;;) {
     const auto count = ::read(STDIN_FILENO, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
-    while (count <= 0) ::pause();
+    if (count <= 0) wait_for_ever();
     input.append(chunk.data(), static_cast<std::size_t>(count));
     for (auto end = input.find('\n'); end != std::string::npos; end = input.find('\n')) {
       put(fd, std::string_view(input).substr(0, end));

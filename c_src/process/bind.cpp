@@ -21,13 +21,6 @@
 namespace contained::process {
 namespace {
 
-enum class Outcome { kYes, kNo, kRefused };
-
-Outcome outcome(bool good) noexcept {
-  if (good) return Outcome::kYes;
-  return errno == ENOSYS || errno == EPERM ? Outcome::kRefused : Outcome::kNo;
-}
-
 // "/proc/self/fd/7"
 struct FdPath {
   explicit FdPath(int fd) noexcept {
@@ -38,11 +31,11 @@ struct FdPath {
   std::array<char, 32> text = {};
 };
 
-Outcome set_read_only(int fd, bool recursive) noexcept {
+bool set_read_only(int fd, bool recursive) noexcept {
   MountAttr attr;
   attr.attr_set = kMountAttrReadOnly;
   const unsigned flags = AT_EMPTY_PATH | (recursive ? kAtRecursive : 0);
-  return outcome(::syscall(SYS_mount_setattr, fd, "", flags, &attr, sizeof attr) == 0);
+  return ::syscall(SYS_mount_setattr, fd, "", flags, &attr, sizeof attr) == 0;
 }
 
 // ---- mount(2): each mount of a tree is a remount of its own, found in /proc/self/mountinfo.
@@ -183,40 +176,57 @@ bool close_for_writing(int root, const MountStep& step) noexcept {
   return good;
 }
 
+// A read-only root has made it so, too, where it is a part of that.
+bool open_for_writing(int root, const MountStep& step) noexcept {
+  const int top = resolve_in(root, step.target, O_PATH);
+  if (top < 0) return false;
+  const FdPath link(top);
+  const auto flags = MS_REMOUNT | MS_BIND | flags_of(link.text.data());
+  const bool good = ::mount(nullptr, link.text.data(), nullptr, flags, nullptr) == 0;
+  const int code = errno;
+  ::close(top);
+  errno = code;
+  return good;
+}
+
 bool bind_by_mount(int root, int target, const MountStep& step) noexcept {
   const FdPath from(step.source_fd);
   const FdPath upon(target);
   constexpr unsigned long kFlags = MS_BIND | MS_REC;
   if (::mount(from.text.data(), upon.text.data(), nullptr, kFlags, nullptr) < 0) return false;
-  return !step.read_only || close_for_writing(root, step);
+  if (step.read_only) return close_for_writing(root, step);
+  return !step.writable || open_for_writing(root, step);
 }
 
-Outcome bind_by_tree(int target, const MountStep& step) noexcept {
-  constexpr unsigned kTree = kOpenTreeClone | kOpenTreeCloexec | kAtRecursive | AT_EMPTY_PATH;
-  constexpr unsigned kMove = kMoveMountFromEmptyPath | kMoveMountToEmptyPath;
-  const auto opened = ::syscall(SYS_open_tree, step.source_fd, "", kTree);
-  if (opened < 0) return outcome(false);
-  const int tree = static_cast<int>(opened);
-  auto done = step.read_only ? set_read_only(tree, true) : Outcome::kYes;
-  if (done == Outcome::kYes) {
-    done = outcome(::syscall(SYS_move_mount, tree, "", target, "", kMove) == 0);
-  }
-  const int code = errno;
-  ::close(tree);
-  errno = code;
-  return done;
-}
+bool is_refused(long result) noexcept { return result < 0 && (errno == ENOSYS || errno == EPERM); }
 
 }  // namespace
 
+// Harmless as they stand: no descriptor has that number.
+bool mount_calls_are_refused() noexcept {
+  return is_refused(::syscall(SYS_open_tree, -1, "", 0)) ||
+         is_refused(::syscall(SYS_move_mount, -1, "", -1, "", 0)) ||
+         is_refused(::syscall(SYS_mount_setattr, -1, "", 0, nullptr, 0));
+}
+
+int open_source(MountStep& step, bool old_calls) noexcept {
+  constexpr unsigned kTree = kOpenTreeClone | kOpenTreeCloexec | kAtRecursive;
+  if (!old_calls) return static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, step.source, kTree));
+  const int fd = ::open(step.source, O_PATH | O_CLOEXEC);
+  struct statvfs now = {};
+  step.writable = fd >= 0 && ::fstatvfs(fd, &now) == 0 && (now.f_flag & ST_RDONLY) == 0;
+  return fd;
+}
+
 bool bind_mount(int root, int target, const MountStep& step, bool old_calls) noexcept {
-  const auto done = old_calls ? Outcome::kRefused : bind_by_tree(target, step);
-  return done == Outcome::kRefused ? bind_by_mount(root, target, step) : done == Outcome::kYes;
+  if (old_calls) return bind_by_mount(root, target, step);
+  constexpr unsigned kMove = kMoveMountFromEmptyPath | kMoveMountToEmptyPath;
+  if (step.read_only && !set_read_only(step.source_fd, true)) return false;
+  return ::syscall(SYS_move_mount, step.source_fd, "", target, "", kMove) == 0;
 }
 
 bool make_read_only(int fd, bool recursive, bool old_calls) noexcept {
-  const auto done = old_calls ? Outcome::kRefused : set_read_only(fd, recursive);
-  return done == Outcome::kRefused ? remount_tree(fd, recursive) : done == Outcome::kYes;
+  return old_calls ? remount_tree(fd, recursive) : set_read_only(fd, recursive);
 }
 
 }  // namespace contained::process

@@ -150,15 +150,45 @@ bool is_executable_file(const char* path) noexcept {
 // ETXTBSY: another thread's or program's child, forked while the file was being written, still
 // holds it open for an instant. Returns only when it has failed, errno saying why.
 void try_execute(const char* program, const ChildPlan& plan) noexcept {
+  const auto* const last_word = plan.seal != nullptr ? plan.seal->last_word.get() : nullptr;
   for (int tries = 0;; ++tries) {
+    if (last_word != nullptr) last_word->say(0);
     ::execve(program, plan.argv, plan.envp);
+    if (last_word != nullptr) last_word->say(errno);
     if (errno != ETXTBSY || tries == kBusyRetries) return;
     ::nanosleep(&kBusyPause, nullptr);
   }
 }
 
+// Under a filter perhaps nothing but the exec is allowed: the program is looked for before.
+const char* program_of(const ChildPlan& plan, int status_fd) noexcept {
+  if (plan.candidates == nullptr) return plan.program;
+  for (char* const* candidate = plan.candidates; *candidate != nullptr; ++candidate) {
+    if (is_executable_file(*candidate)) return plan.argv[0] = *candidate;
+  }
+  errno = ENOENT;
+  fail(Stage::kExec, kNoDetail, status_fd);
+}
+
+[[noreturn]] void execute_under(const SeccompFilter& filter, const ChildPlan& plan,
+                                int status_fd) noexcept {
+  const char* const program = program_of(plan, status_fd);
+  if (!install(filter)) fail(Stage::kSeccomp, kNoDetail, status_fd);
+  try_execute(program, plan);
+  fail(Stage::kExec, kNoDetail, status_fd);
+}
+
+// Neither is to give the program a way to more than it had, so the kernel asks for no_new_privs of
+// all but the mighty. Here it is asked of all: set-user-ID programs do not expect to be refused.
+void seal_files(const Seal& seal) noexcept {
+  require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, Stage::kNoNewPrivs);
+  if (!seal.paths.empty()) restrict_paths(seal.paths.data(), seal.paths.size());
+}
+
 [[noreturn]] void execute(const ChildPlan& plan) noexcept {
+  if (plan.seal != nullptr) seal_files(*plan.seal);
   const int status_fd = place_extras(plan);
+  if (plan.seal != nullptr && plan.seal->filter) execute_under(*plan.seal->filter, plan, status_fd);
   if (plan.candidates == nullptr) try_execute(plan.program, plan);
   for (char* const* candidate = plan.candidates; candidate != nullptr && *candidate != nullptr;
        ++candidate) {

@@ -49,6 +49,7 @@ struct ChildPlan {
   pid_t parent = 0;                    ///< who must still be our parent
   const rlimit* open_files = nullptr;  ///< null: inherited
   CredentialsPlan credentials;
+  const Seal* seal = nullptr;  ///< null: none
 
   Namespaces clone_flags = 0;                  ///< of kMadeByFork
   MapsPlan maps;                               ///< of a new user namespace

@@ -33,7 +33,7 @@ constexpr std::array<Resource, 16> kResources = {{{"as", RLIMIT_AS},
 
 constexpr auto kUnchanged = static_cast<id_t>(-1);
 
-Error refuse_id(std::string_view field) { return {EINVAL, Stage::kIds, std::string(field)}; }
+Error refuse_field(std::string_view field) { return {EINVAL, Stage::kIds, std::string(field)}; }
 
 }  // namespace
 
@@ -57,12 +57,12 @@ bool Credentials::plain() const {
 }
 
 Status check(const Credentials& who) {
-  if (who.uid && !who.gid) return refuse_id("gid");
-  if (who.uid == kUnchanged) return refuse_id("uid");
-  if (who.gid == kUnchanged) return refuse_id("gid");
+  if (who.uid && !who.gid) return refuse_field("gid");
+  if (who.uid == kUnchanged) return refuse_field("uid");
+  if (who.gid == kUnchanged) return refuse_field("gid");
   const auto bad = [](gid_t group) { return group == kUnchanged; };
   if (who.groups && std::any_of(who.groups->begin(), who.groups->end(), bad)) {
-    return refuse_id("groups");
+    return refuse_field("groups");
   }
   return Done{};
 }

@@ -10,12 +10,14 @@
 
 #include <array>
 #include <cerrno>
+#include <initializer_list>
 #include <optional>
 
 #include "process/close_fds.hpp"
 #include "process/exit_status.hpp"
 #include "process/fork.hpp"
 #include "process/status_word.hpp"
+#include "process/stub_side.hpp"
 #include "process/stub_word.hpp"
 #include "process/title.hpp"
 
@@ -24,25 +26,11 @@ namespace {
 
 using Kind = StubWord::Kind;
 
-// Nothing else is open in an init, but its signals.
-constexpr int kControlFd = 0;
 constexpr int kKillPauseMs = 10;
 
 // Those that somebody may send to "the container", and mean its program.
-constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
-
-void send(int control, const StubWord& word) {
-  ssize_t sent = 0;
-  do {
-    sent = ::send(control, &word, sizeof word, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);  // any other error: the worker is gone, which is seen soon
-}
-
-// Children, for all that have lost their parent are given to us.
-bool has_children() {
-  siginfo_t info = {};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
+constexpr std::initializer_list<int> kForwarded = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+                                                   SIGUSR1, SIGUSR2, SIGWINCH};
 
 // All in the namespace but ourselves, kill(2).
 int signal_all(int number) { return ::kill(-1, number) == 0 ? 0 : errno; }
@@ -57,6 +45,7 @@ class Init {
   }
 
  private:
+  // All that have lost their parent are our children.
   bool reap() {
     std::optional<Reaped> leader;
     for (auto reaped = reap_one(); reaped.pid > 0; reaped = reap_one()) {
@@ -74,7 +63,7 @@ class Init {
     word.status = leader.status;
     word.usage = leader.usage;
     word.count = others ? 1 : 0;
-    send(kControlFd, word);
+    tell(kControlFd, word);
   }
 
   // What forks in the moment of the kill is killed with it, yet a signal to all costs nothing.
@@ -109,11 +98,11 @@ class Init {
       case Kind::kSignal:
         word.kind = Kind::kSignaled;
         word.number = signal(request);
-        return send(kControlFd, word);
+        return tell(kControlFd, word);
       case Kind::kList:
         word.kind = Kind::kCount;
         word.count = has_children() ? 1 : 0;
-        return send(kControlFd, word);
+        return tell(kControlFd, word);
       default:
         killing_ = true;
     }
@@ -145,7 +134,7 @@ void settle(int control) {
 [[noreturn]] void run_leader(const ChildPlan& plan, int control) {
   StubWord word;
   word.kind = Kind::kLeader;
-  send(control, word);
+  tell(control, word);
   ::close(control);
   become_program(plan);
 }
@@ -166,17 +155,6 @@ pid_t fork_leader(const ChildPlan& plan, int control) {
   run_leader(rest, control);
 }
 
-// Only now is the status pipe closed: who reads its end has the leader's word before him.
-int keep_control_only(int control, bool close_range_refused) {
-  ::dup2(control, kControlFd);
-  close_from(kControlFd + 1, close_range_refused);
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGCHLD);
-  for (const int number : kForwarded) ::sigaddset(&set, number);
-  return ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 }  // namespace
 
 void run_init(const ChildPlan& plan) {
@@ -185,7 +163,7 @@ void run_init(const ChildPlan& plan) {
   const pid_t leader = fork_leader(plan, control);
   // Against a payload of the same user, who would have it leave the death of the worker unheard.
   ::prctl(PR_SET_DUMPABLE, 0);
-  Init(leader, keep_control_only(control, plan.close_range_refused)).run();
+  Init(leader, keep_control_only(control, kForwarded, plan.close_range_refused)).run();
   ::_exit(0);
 }
 

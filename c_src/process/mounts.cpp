@@ -67,11 +67,11 @@ void cut_off() noexcept {
 }
 
 // Before anything is mounted over them. One that is not to be had is reported in its own name.
-void open_sources(const MountsPlan& plan) noexcept {
+void open_sources(const MountsPlan& plan, bool old_calls) noexcept {
   for (std::size_t i = 0; i < plan.count; ++i) {
     auto& step = plan.steps[i];
     if (step.kind != MountStep::Kind::kBind) continue;
-    step.source_fd = ::open(step.source, O_PATH | O_CLOEXEC);
+    step.source_fd = open_source(step, old_calls);
     require_about(step.source_fd >= 0, step.source, Stage::kMount);
   }
 }
@@ -118,10 +118,15 @@ bool is_ours(dev_t device, const void* context) noexcept {
 
 int open_target(int root, const MountStep& step, const MountsPlan& plan) noexcept {
   struct stat source = {};
-  const bool file = step.kind == MountStep::Kind::kBind && ::fstat(step.source_fd, &source) == 0 &&
-                    !S_ISDIR(source.st_mode);
+  struct stat found = {};
+  source.st_mode = S_IFDIR;
+  if (step.kind == MountStep::Kind::kBind)
+    require_mounted(::fstat(step.source_fd, &source) == 0, step);
+  const bool file = !S_ISDIR(source.st_mode);
   const int target = resolve_or_make(root, step.target, file, {is_ours, &plan});
-  require_mounted(target >= 0, step);
+  require_mounted(target >= 0 && ::fstat(target, &found) == 0, step);
+  errno = ENOTDIR;
+  require_mounted(S_ISDIR(found.st_mode) != file, step);
   return target;
 }
 
@@ -131,7 +136,7 @@ void mount_proc(int target, const MountStep& step) noexcept {
                   step);
 }
 
-void perform(int root, MountStep& step, const MountsPlan& plan) noexcept {
+void perform(int root, MountStep& step, const MountsPlan& plan, bool old_calls) noexcept {
   // Else whoever may unmount ours sees the one below it. Where that one is not ours to unmount (it
   // came with a user namespace), ours covers it.
   if (step.kind == MountStep::Kind::kProc && plan.root == nullptr) ::umount2("/proc", MNT_DETACH);
@@ -146,7 +151,7 @@ void perform(int root, MountStep& step, const MountsPlan& plan) noexcept {
       note_device(root, step);
       break;
     case MountStep::Kind::kBind:
-      require_mounted(bind_mount(root, target, step, plan.old_calls), step);
+      require_mounted(bind_mount(root, target, step, old_calls), step);
       ::close(step.source_fd);
       break;
   }
@@ -185,18 +190,21 @@ MountsPlan mounts_for(const Isolation& isolation, MountsRoom& room) {
 }
 
 void build_mounts(const MountsPlan& plan) noexcept {
+  const bool old_calls = plan.old_calls || mount_calls_are_refused();
   cut_off();
-  open_sources(plan);
+  open_sources(plan, old_calls);
   const int root = open_root(plan);
   const bool made = has_tmpfs_root(plan);
   if (made) note_device(root, plan.steps[0]);
   // What is mounted from here on is for writing if it says so.
   if (plan.read_only && !made) {
-    require_about(make_read_only(root, true, plan.old_calls), "/", Stage::kMount);
+    require_about(make_read_only(root, true, old_calls), "/", Stage::kMount);
   }
-  for (std::size_t i = made ? 1 : 0; i < plan.count; ++i) perform(root, plan.steps[i], plan);
+  for (std::size_t i = made ? 1 : 0; i < plan.count; ++i) {
+    perform(root, plan.steps[i], plan, old_calls);
+  }
   if (plan.read_only && made) {
-    require_about(make_read_only(root, false, plan.old_calls), "/", Stage::kMount);
+    require_about(make_read_only(root, false, old_calls), "/", Stage::kMount);
   }
   if (plan.root != nullptr) change_root(plan, root);
   ::close(root);

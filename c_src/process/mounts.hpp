@@ -22,7 +22,8 @@ struct MountStep {
   const char* options = nullptr;  ///< of kTmpfs
   bool read_only = false;
   int source_fd = -1;
-  dev_t device = 0;  ///< of kTmpfs, once it is mounted
+  bool writable = false;  ///< what |source_fd| is
+  dev_t device = 0;       ///< of kTmpfs, once it is mounted
 };
 static_assert(std::is_trivially_copyable_v<MountStep>);
 

@@ -35,6 +35,9 @@ std::string_view bad_field(const SpawnSpec& spec) {
   if (spec.cd && has_nul(*spec.cd)) return "cd";
   if (spec.attach_fds.size() > kMostAttachments) return "attach_fds";
   if (spec.extra_fds.size() > kMostExtras) return "extra_fds";
+  for (const auto& rule : spec.seal.paths) {
+    if (!rule.path.starts_with('/') || has_nul(rule.path)) return "landlock";
+  }
   return {};
 }
 
@@ -51,7 +54,8 @@ CredentialsPlan credentials_plan(const SpawnSpec& spec, Pointers& pointers) {
 
 // Where no group may be changed, those of ours stay, unless others were asked for by name.
 std::optional<std::vector<gid_t>> groups_for(const SpawnSpec& spec, const IdMaps& maps) {
-  if (maps.deny_setgroups && !spec.who.groups) return std::nullopt;
+  const bool named = spec.who.groups && !spec.isolation.by_way_of_user;
+  if (maps.deny_setgroups && !named) return std::nullopt;
   return groups_to_set(spec.who);
 }
 
@@ -67,8 +71,10 @@ Status add_isolation(const SpawnSpec& spec, Pointers& pointers) {
   return Done{};
 }
 
-void put_isolation(ChildPlan& plan, const SpawnSpec& spec, const Pointers& pointers) {
+void put_isolation(ChildPlan& plan, const SpawnSpec& spec, Pointers& pointers,
+                   const Refused& refused) {
   if (spec.isolation.plain()) return;
+  pointers.namespaces.mounts.old_calls = refused.mount_calls;
   plan.namespaces = &pointers.namespaces;
   plan.clone_flags = spec.isolation.namespaces & kMadeByFork;
   if (!spec.isolation.has(kNewUser)) return;
@@ -99,7 +105,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
                    const Refused& refused) {
   ChildPlan plan;
   plan.entry = run_child;
-  put_isolation(plan, spec, pointers);
+  put_isolation(plan, spec, pointers, refused);
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();
@@ -113,6 +119,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.parent = ::getpid();
   plan.open_files = spec.open_files ? &*spec.open_files : nullptr;
   plan.credentials = credentials_plan(spec, pointers);
+  plan.seal = spec.seal.open() ? nullptr : &spec.seal;
   plan.attach_count = spec.attach_fds.size();
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);

@@ -21,6 +21,7 @@ struct Refused {
   bool clone3 = false;
   bool pidfd_open = false;
   bool close_range = false;
+  bool mount_calls = false;  ///< open_tree(2) and its like; only a test sets it
 
   /// Signals that this process ignores, bit n-1 for signal n: read at the first spawn and reset in
   /// every child. Whoever ignores another one later clears this, or the children inherit it.

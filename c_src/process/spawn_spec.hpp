@@ -12,6 +12,7 @@
 
 #include "process/credentials.hpp"
 #include "process/isolation.hpp"
+#include "process/seal.hpp"
 
 namespace contained::process {
 
@@ -53,6 +54,9 @@ struct SpawnSpec {
 
   /// What it does not share with us.
   Isolation isolation;
+
+  /// What it may do no more, from the exec on.
+  Seal seal;
 
   /// Given back to the child before |who|; the worker raises its own. None: inherited.
   std::optional<rlimit> open_files;

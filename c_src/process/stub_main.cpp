@@ -22,6 +22,7 @@
 #include "process/fork.hpp"
 #include "process/hunt.hpp"
 #include "process/status_word.hpp"
+#include "process/stub_side.hpp"
 #include "process/stub_word.hpp"
 #include "process/title.hpp"
 
@@ -32,24 +33,10 @@ using Clock = std::chrono::steady_clock;
 using Kind = StubWord::Kind;
 using std::chrono::milliseconds;
 
-// Nothing else is open in a stub.
-constexpr int kControlFd = 0;
 constexpr milliseconds kShortestPause{1};
 constexpr milliseconds kLongestPause{1000};
 constexpr int kRoundsPerDoubling = 20;
 constexpr int kFastest = -20;
-
-void send(int control, const StubWord& word) {
-  ssize_t sent = 0;
-  do {
-    sent = ::send(control, &word, sizeof word, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);  // any other error: the worker is gone, which is seen soon
-}
-
-bool has_children() {
-  siginfo_t info = {};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
 
 class Stub {
  public:
@@ -85,7 +72,7 @@ class Stub {
     word.status = leader.status;
     word.usage = leader.usage;
     word.count = hunt_.count();
-    send(kControlFd, word);
+    tell(kControlFd, word);
   }
 
   // Often at first, ever more seldom for what does not die, and never so often that the dying have
@@ -140,11 +127,11 @@ class Stub {
       case Kind::kSignal:
         word.kind = Kind::kSignaled;
         word.number = signal(request);
-        return send(kControlFd, word);
+        return tell(kControlFd, word);
       case Kind::kList:
         word.kind = Kind::kCount;
         word.count = hunt_.count();
-        return send(kControlFd, word);
+        return tell(kControlFd, word);
       default:
         return begin_kill();
     }
@@ -188,17 +175,7 @@ void announce(int control, pid_t leader) {
   word.kind = Kind::kLeader;
   word.number = leader;
   if (const auto stat = read_proc_stat(leader)) word.count = stat->start_time;
-  send(control, word);
-}
-
-// Only now is the status pipe closed: who reads its end has the announcement before him.
-int keep_control_only(int control, bool close_range_refused) {
-  ::dup2(control, kControlFd);
-  close_from(kControlFd + 1, close_range_refused);
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int number : {SIGCHLD, SIGTERM}) ::sigaddset(&set, number);
-  return ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  tell(control, word);
 }
 
 }  // namespace
@@ -208,7 +185,7 @@ void run_stub(ChildPlan plan, int control, pid_t worker, Refused& refused) {
   plan.parent = ::getpid();
   const pid_t leader = fork_leader(plan, refused);
   announce(control, leader);
-  Stub(leader, worker, keep_control_only(control, plan.close_range_refused)).run();
+  Stub(leader, worker, keep_control_only(control, {SIGTERM}, plan.close_range_refused)).run();
   ::_exit(0);
 }
 

@@ -32,7 +32,8 @@ void write(TermWriter& out, const ProcessId& process) {
 }
 
 void write(TermWriter& out, const HelloBack& event) {
-  out.tuple(3).atom("hello").integer(kVersion).map(7);
+  const std::size_t more = (event.seccomp ? 1 : 0) + (event.landlock > 0 ? 1 : 0);
+  out.tuple(3).atom("hello").integer(kVersion).map(7 + more);
   out.atom("version").binary(event.version);
   write(out.atom("guardian"), event.guardian);
   write(out.atom("worker"), event.worker);
@@ -42,6 +43,8 @@ void write(TermWriter& out, const HelloBack& event) {
   for (const auto& call : event.refused) out.atom(call);
   out.end_list(event.refused.size());
   write(out.atom("limits"), event.limits);
+  if (event.seccomp) out.atom("seccomp").atom("true");
+  if (event.landlock > 0) out.atom("landlock").integer(event.landlock);
 }
 
 void write(TermWriter& out, const Started& event) {

@@ -8,7 +8,7 @@ defmodule Contained.Command do
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
   alias Contained.Container.Placement
   alias Contained.Environment.Files
-  alias Contained.Options.Fds
+  alias Contained.Options.{Fds, Namespaces}
 
   defstruct kind: :cmd,
             spec: %{},
@@ -72,7 +72,28 @@ defmodule Contained.Command do
 
   # Each look at a file from here is a trip to a dirty scheduler, so where a failure has nothing to
   # undo the child itself looks for the program.
+  # In a root of its own the VM sees nothing.
   defp locate(kind, program, options) do
+    if Namespaces.rooted?(options),
+      do: locate_in_root(program, options),
+      else: locate_here(kind, program, options)
+  end
+
+  @usual "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+  defp locate_in_root(<<?/, _::binary>> = path, _options), do: {:ok, path}
+
+  defp locate_in_root(_program, %{arg0: _name}) do
+    raise ArgumentError, ~s(cannot use "arg0" for a program without an absolute path in "root")
+  end
+
+  defp locate_in_root(program, _options) do
+    if program == "" or :binary.match(program, "/") != :nomatch,
+      do: {:error, error(:enoent, :exec, program)},
+      else: {:ok, {program, Executable.search_path(program) || @usual}}
+  end
+
+  defp locate_here(kind, program, options) do
     path = if plain?(kind, options), do: Executable.search_path(program)
     if path, do: {:ok, {program, path}}, else: with({:ok, path} <- find(program), do: {:ok, path})
   end
@@ -121,7 +142,8 @@ defmodule Contained.Command do
   def check(
         %__MODULE__{call: {<<?/, _::binary>>, _args, _opts}, spec: %{program: path}} = command
       )
-      when command.kind in [:stream, :start, :daemon] do
+      when command.kind in [:stream, :start, :daemon] and
+             not is_map_key(command.spec, :root) and not is_map_key(command.spec, :chroot) do
     with {:error, reason} <- Executable.check(path), do: {:error, error(reason, :exec, path)}
   end
 
@@ -159,6 +181,7 @@ defmodule Contained.Command do
     spec = kind |> spec(place, args, options) |> Placement.put(options)
 
     with {:ok, who} <- Identity.resolve(options), {:ok, files} <- Files.changes(options) do
+      who = put_elem(who, 0, Namespaces.ids(elem(who, 0), spec, options))
       {:ok, build(kind, spec |> put_env(files) |> put_identity(who), options, call)}
     end
   end
@@ -216,7 +239,9 @@ defmodule Contained.Command do
     {{:input, :any}, {:close_stdin, true}},
     {{:stdin, :any}, {:close_stdin, true}},
     {{:stderr, :any}, {:stderr_to_stdout, true}},
-    {{:stderr, :any}, {:capture_stderr_only, true}}
+    {{:stderr, :any}, {:capture_stderr_only, true}},
+    {{:no_new_privs, false}, {:seccomp, :any}},
+    {{:no_new_privs, false}, {:landlock, :any}}
   ]
 
   defp refuse_conflicts!(options) when map_size(options) < 2, do: :ok
@@ -230,7 +255,10 @@ defmodule Contained.Command do
   defp set?(options, {key, :any}), do: Map.has_key?(options, key)
   defp set?(options, {key, value}), do: match?(%{^key => ^value}, options)
 
-  defp describe(_options, {:input, :any}), do: inspect("input")
+  # Values that are long.
+  defp describe(_options, {key, :any}) when key in [:input, :seccomp, :landlock],
+    do: inspect(Atom.to_string(key))
+
   defp describe(options, {key, _value}), do: inspect("#{key}: #{inspect(options[key])}")
 
   defp spec(kind, place, args, options) do
@@ -244,6 +272,7 @@ defmodule Contained.Command do
     |> put_ladder(ladder(options))
     |> Map.merge(Confinement.spec(options))
     |> Map.merge(Fds.spec(options))
+    |> Map.merge(Namespaces.spec(options))
   end
 
   # The next generation must not find anybody of the one before.

@@ -5,7 +5,8 @@ defmodule Contained.Confinement do
   alias Contained.Options.MuonTrap
 
   @as_they_are [:group_limits, :on_unsupported, :keep_cgroup] ++
-                 [:umask, :nice, :oom_score_adj, :rlimits, :no_new_privs, :capabilities]
+                 [:umask, :nice, :oom_score_adj, :rlimits, :no_new_privs, :capabilities] ++
+                 [:seccomp, :landlock]
 
   # Options of which two do not go together: both name the place, or one means nothing alone.
   @places [:cgroup_path, :cgroup_group, :cgroup_name]

@@ -5,9 +5,9 @@ defmodule Contained.Error do
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
-      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:fork`, ...,
-      `:container`, `:launcher`; of a daemon also `:ready`, `:notify`, `:lock`, `:pidfile` and
-      `:status_file`
+      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:namespace`,
+      `:mount`, `:id_map`, `:network`, `:seccomp`, `:landlock`, `:fork`, ..., `:container`, `:launcher`; of a daemon
+      also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -80,6 +80,12 @@ defmodule Contained.Error do
     oom_score_adj: "cannot set the :oom_score_adj of the command",
     capabilities: "cannot set the capabilities of the command",
     no_new_privs: "cannot set :no_new_privs",
+    namespace: "cannot make the namespace",
+    mount: "cannot mount for the command",
+    id_map: "cannot map the ids of the user namespace:",
+    network: "cannot enter the network",
+    seccomp: "cannot apply the :seccomp filter",
+    landlock: "cannot restrict the command to the :landlock paths",
     signal: "cannot reach the command",
     fork: "cannot create a process for the command",
     file: "cannot open",

@@ -34,7 +34,8 @@ defmodule Contained.Launcher do
   A launcher outlives its port program. When the program dies, its commands die with it, whoever
   waits for one is told `:launcher_down` at once, and the program is started again: first
   immediately, then after 50 ms, doubling to 2 s. A command that comes meanwhile waits for that. A
-  program that hangs is recognised within three seconds and killed.
+  program that hangs is recognised within three seconds and killed; with native functions (see
+  `Contained.Native`) its commands are killed by the VM itself, without its help.
 
   When the launcher is shut down by its supervisor, each command is stopped by its own ladder (see
   `:stop_signal` in `Contained.start/3`) before the launcher ends. Its child specification allows
@@ -48,8 +49,19 @@ defmodule Contained.Launcher do
 
   use GenServer
 
+  alias Contained.Cgroup.Places
   alias Contained.{Info, Protocol, Signals, Telemetry}
-  alias Contained.Launcher.{Arguments, Backoff, Containers, Heartbeat, Link, Links, Sessions}
+
+  alias Contained.Launcher.{
+    Arguments,
+    Backoff,
+    Containers,
+    Heartbeat,
+    Link,
+    Links,
+    Rescue,
+    Sessions
+  }
 
   @heartbeat 500
   @shutdown 30_000
@@ -112,6 +124,7 @@ defmodule Contained.Launcher do
   def init(opts) do
     Process.flag(:trap_exit, true)
     Info.register(opts[:name])
+    Places.forget_dead()
 
     {:ok,
      %__MODULE__{
@@ -350,6 +363,11 @@ defmodule Contained.Launcher do
     state
   end
 
+  defp effect({:places, ref, places}, state) do
+    if places, do: Places.note(ref, places), else: Places.forget(ref)
+    state
+  end
+
   defp effect({:demonitor, monitor}, state) do
     Process.demonitor(monitor, [:flush])
     state
@@ -388,6 +406,8 @@ defmodule Contained.Launcher do
   defp down(state) do
     Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
     Info.closed()
+    # Mostly its guardian has done so, but it may have been killed as well.
+    Rescue.kill_groups(state.link, 0)
     # What the next one is told of the links waits from now on, before anything that names one.
     state = link(%{state | link: Link.close(state.link)}, Links.all(state.links))
     state = fail_all(state, :launcher_down)
@@ -410,6 +430,7 @@ defmodule Contained.Launcher do
 
   # It hangs, or talks nonsense.
   defp kill(state) do
+    Rescue.kill_groups(state.link, @cleanup)
     Link.kill(state.link, if(state.stopping?, do: @patience, else: @cleanup))
     down(state)
   end
@@ -480,6 +501,7 @@ defmodule Contained.Launcher do
 
     state.link
     |> Link.abilities()
+    |> Map.merge(Link.seals(state.link))
     |> Map.merge(%{
       name: state.name,
       pid: self(),

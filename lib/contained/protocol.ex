@@ -20,6 +20,8 @@ defmodule Contained.Protocol do
           | :freeze
           | :thaw
           | :kill
+          | :threads
+          | :places
           | {:set_limits, [{binary, binary}]}
           | {:migrate, pos_integer}
           | {:get, binary}
@@ -155,7 +157,7 @@ defmodule Contained.Protocol do
   defp stages do
     [:none, :option, :cgroup, :pipe, :fork, :stdio, :session, :rlimit, :signal, :chdir] ++
       [:exec, :file, :protocol, :limit, :ids, :nice, :oom_score_adj, :capabilities] ++
-      [:no_new_privs, :container]
+      [:no_new_privs, :namespace, :mount, :id_map, :network, :seccomp, :landlock, :container]
   end
 
   defp reasons do

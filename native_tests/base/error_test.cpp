@@ -45,6 +45,16 @@ TEST(ErrnoName, KnowsEveryNumberThatTheLibraryKnows) {
 #endif
 }
 
+TEST(ErrnoNamed, LeadsBackToTheNumber) {
+  for (int code = 1; code < 4096; ++code) {
+    const auto text = errno_name(code);
+    if (text.starts_with("errno_")) continue;
+    EXPECT_EQ(errno_named(text), code);
+  }
+  EXPECT_EQ(errno_named("EPERM"), std::nullopt);
+  EXPECT_EQ(errno_named(""), std::nullopt);
+}
+
 TEST(StageName, EveryStageHasItsOwn) {
   std::set<std::string_view> names;
   const auto last = static_cast<int>(Stage::kLimit);

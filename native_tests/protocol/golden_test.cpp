@@ -10,6 +10,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_seal.hpp"
 
 namespace contained::protocol {
 namespace {
@@ -210,6 +211,7 @@ const std::map<std::string, Check> kDown = {
     {"start_who", is_start_as_somebody},
     {"start_where", is_start_somewhere},
     {"start_fds", is_start_with_fds},
+    {"start_sealed", [](const Request& r) { expect_sealed(as<Start>(r).seal); }},
     {"input_to", is_input_to_fd},
     {"close_input_of", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).fd, 4); }},
     {"credit_fd", is_credit<Stream{3}, 1024>},
@@ -276,6 +278,13 @@ HelloBack hello(std::string containment, std::string cgroup, std::vector<std::st
           std::move(cgroup), std::move(refused), std::move(limits)};
 }
 
+HelloBack sealing() {
+  auto back = hello("none", "", {}, {});
+  back.seccomp = true;
+  back.landlock = 7;
+  return back;
+}
+
 Ended out_of_memory() {
   auto ended = quiet_end(6, false, 9, "oom");
   ended.memory_peak = 1048576;
@@ -291,6 +300,7 @@ const std::map<std::string, std::string> kUp = {
     {"hello", encode(hello("cgroup2", "/sys/fs/cgroup/unified/contained-812", {"clone3", "splice"},
                            {"memory", "cpu"}))},
     {"hello_none", encode(hello("none", "", {}, {}))},
+    {"hello_sealing", encode(sealing())},
     {"closed_fd", encode(Closed{1, Stream{3}})},
     {"input_credit_fd", encode(InputCredit{1, 65536, 4})},
     {"input_closed_fd", encode(InputClosed{1, "epipe", 4})},

@@ -36,6 +36,23 @@ defmodule Contained.Needs do
   @doc "A control group v2 for each command."
   def groups_v2, do: containment([:cgroup2, :hybrid])
 
+  @doc "The native functions, which are optional."
+  def native do
+    case Contained.Native.status() do
+      :loaded -> false
+      {:not_loaded, why} -> "needs the native functions: #{why}"
+    end
+  end
+
+  @doc "A kernel that tells this user when a group is under pressure."
+  def triggers do
+    with false <- file("cpu.pressure") do
+      window = 2_000_000
+      asked = Contained.Native.monitor_pressure("/proc/pressure", :cpu, :some, 100_000, window)
+      if match?({:ok, _}, asked), do: false, else: "needs triggers of pressure: #{inspect(asked)}"
+    end
+  end
+
   @doc "A file of a command's control group."
   def file(name) do
     with false <- groups() do
@@ -63,6 +80,16 @@ defmodule Contained.Needs do
 
   @doc "All of these, in one word for each that is missing."
   def all(needs), do: Enum.find(needs, false, & &1)
+
+  @doc "Filters of system calls."
+  def seccomp, do: if(seals().seccomp, do: false, else: "needs seccomp filters and libseccomp")
+
+  def landlock, do: if(seals().landlock, do: false, else: "needs a kernel with Landlock")
+
+  defp seals do
+    {"", 0} = Contained.cmd("true", [])
+    Enum.find(Contained.info().launchers, &(&1.name == Contained.Launcher))
+  end
 
   def info do
     case Cgroup.info() do

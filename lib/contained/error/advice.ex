@@ -3,6 +3,7 @@ defmodule Contained.Error.Advice do
   # What to do about an error, one sentence.
 
   alias Contained.Error
+  alias Contained.Error.Isolation
 
   @spec on(Error.t()) :: binary | nil
   def on(%{stage: :exec, reason: :enoent, subject: <<?/, _::binary>>}),
@@ -12,7 +13,14 @@ defmodule Contained.Error.Advice do
     do: "Look for it in PATH, or give an absolute path"
 
   def on(%{stage: :exec, reason: :eacces}),
-    do: "It must be a file, executable by the user of the command"
+    do:
+      "It must be a file, executable by the user of the command, and with :landlock among its paths"
+
+  def on(%{stage: :exec, reason: :eperm}),
+    do: "The :seccomp filter has to allow execve, or the file is on a file system without exec"
+
+  def on(%{stage: :seccomp, reason: reason, subject: subject}), do: seccomp(reason, subject)
+  def on(%{stage: :landlock, reason: reason}), do: landlock(reason)
 
   def on(%{stage: :exec, reason: :enoexec}),
     do: "A script needs a #! line, or run its interpreter and give it as an argument"
@@ -43,6 +51,9 @@ defmodule Contained.Error.Advice do
   def on(%{stage: stage, reason: reason})
       when stage in [:ids, :nice, :oom_score_adj, :capabilities] and reason in [:eperm, :eacces],
       do: "The VM has to run as root for that, or with the capability that it takes"
+
+  def on(%{stage: stage} = error) when stage in [:namespace, :mount, :id_map, :network],
+    do: Isolation.on(error)
 
   def on(%{stage: :container, reason: :ebusy}),
     do: "Another container of this launcher has that :group and :name"
@@ -80,6 +91,28 @@ defmodule Contained.Error.Advice do
     last = binary_part(text, byte_size(text), -min(byte_size(text), @longest))
     "It wrote: " <> inspect(last, binaries: :as_strings, printable_limit: :infinity)
   end
+
+  defp seccomp(:enotsup, _subject),
+    do: "The port program was built without libseccomp, with -DCONTAINED_SECCOMP=OFF"
+
+  defp seccomp(:einval, "execve"),
+    do: "The program itself is started under the filter, which must not kill it for execve"
+
+  defp seccomp(:einval, subject) when subject not in [nil, ""],
+    do: "libseccomp knows no such call or errno, see syscalls(2), or does not take the conditions"
+
+  defp seccomp(:e2big, _subject),
+    do: "A filter has at most 1024 calls, 256 conditions and 4096 instructions"
+
+  defp seccomp(_reason, _subject), do: "The kernel needs CONFIG_SECCOMP_FILTER, see seccomp(2)"
+
+  defp landlock(:enosys), do: "It takes Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK"
+
+  defp landlock(:enotsup),
+    do: "The kernel has it switched off: add landlock to lsm= on the kernel's command line"
+
+  defp landlock(:e2big), do: "A process can be restricted 16 times, one within the other"
+  defp landlock(_reason), do: "Each path must exist for the user of the command"
 
   defp limit(:enotsup) do
     "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>

@@ -112,6 +112,13 @@ defmodule Contained.Launcher.Link do
     }
   end
 
+  @doc "What can be taken from its commands here."
+  @spec seals(t) :: %{seccomp: boolean, landlock: pos_integer | nil}
+  def seals(%{hello: hello}) do
+    hello = hello || %{}
+    %{seccomp: Map.get(hello, :seccomp, false), landlock: hello[:landlock]}
+  end
+
   @doc """
   Kills the worker of a program that does not answer. Its guardian, woken if it was stopped, then
   empties the control groups and ends; for that it is waited for `patience` milliseconds, and never

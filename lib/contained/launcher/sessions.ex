@@ -8,6 +8,7 @@ defmodule Contained.Launcher.Sessions do
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
   #     {:report, event, metadata}  something that the world may want to know of, see Telemetry
+  #     {:places, reference, list}  where the session's control groups are; nil: forget it
   #     {:demonitor, reference}     the owner need not be watched any longer
 
   alias Contained.Launcher.{Controls, Feed, Groups}
@@ -20,7 +21,8 @@ defmodule Contained.Launcher.Sessions do
     # `held` is the specification of one that has to wait for others of its slot, with the frames
     # that are to follow; `container` is the reference of the one that it belongs to.
     defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :slot, :held] ++
-                [container: nil, feeds: %{}, stops: [], signals: [], stopping?: false]
+                [container: nil, feeds: %{}, stops: [], signals: [], asked: %{}] ++
+                [stopping?: false, placed?: false]
   end
 
   defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new(), groups: Groups.new()
@@ -38,6 +40,7 @@ defmodule Contained.Launcher.Sessions do
           | {:tell, reference, term}
           | {:reply, reference, term}
           | {:report, [atom], map}
+          | {:places, reference, list | nil}
           | {:demonitor, reference}
 
   @spec new() :: t
@@ -223,20 +226,35 @@ defmodule Contained.Launcher.Sessions do
     do: ask(sessions, 0, reply, &Protocol.group_control(&1, path, operation))
 
   def control(sessions, ref, operation, reply) do
-    with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
-      ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+    with_entry(sessions, ref, reply(reply, gone()), fn id, entry ->
+      {control, sessions, effects} =
+        ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+
+      {asked(sessions, id, entry, {control, operation}), effects}
     end)
   end
+
+  # What the answer will tell of the session's places, or make of those that are known.
+  defp asked(sessions, id, entry, {control, :places}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :places)})
+
+  defp asked(sessions, id, entry, {control, {:set_limits, _}}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :set_limits)})
+
+  defp asked(sessions, _id, _entry, _other), do: sessions
 
   defp gone, do: {:error, :signal, :esrch, ""}
 
   @doc "Asks for what launchers before have left to be removed."
   @spec sweep(t, reference) :: {t, [effect]}
-  def sweep(sessions, reply), do: ask(sessions, 0, reply, &Protocol.sweep/1)
+  def sweep(sessions, reply) do
+    {_control, sessions, effects} = ask(sessions, 0, reply, &Protocol.sweep/1)
+    {sessions, effects}
+  end
 
   defp ask(sessions, id, reply, frame) do
     {ref, controls} = Controls.add(sessions.controls, id, reply)
-    {%{sessions | controls: controls}, [{:frame, frame.(ref)}]}
+    {ref, %{sessions | controls: controls}, [{:frame, frame.(ref)}]}
   end
 
   defp new_grace(entry, :default), do: entry.grace
@@ -255,8 +273,11 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "An event of the port program, `output` excepted: see `ref/2`."
   @spec event(t, Protocol.event()) :: {t, [effect]}
-  def event(sessions, {:answer, _id, ref, answer}) do
-    answered(sessions, Controls.take(sessions.controls, ref), answer)
+  def event(sessions, {:answer, id, ref, answer}) do
+    {sessions, noted} = noted(sessions, id, ref, answer)
+    {sessions, replied} = answered(sessions, Controls.take(sessions.controls, ref), answer)
+    # Who is told finds them noted.
+    {sessions, noted ++ replied}
   end
 
   # A refusal does not name the request.
@@ -352,6 +373,23 @@ defmodule Contained.Launcher.Sessions do
     {%{sessions | controls: controls}, reply(reply, answer)}
   end
 
+  defp noted(sessions, id, control, answer) do
+    with %{^id => %{asked: %{^control => kind} = asked} = entry} <- sessions.entries do
+      {placed?, effects} = places(kind, answer, entry)
+      entry = %{entry | asked: Map.delete(asked, control), placed?: placed?}
+      {put(sessions, id, entry), effects}
+    else
+      _not_asked -> {sessions, []}
+    end
+  end
+
+  defp places(:places, {:ok, places}, entry), do: {true, [{:places, entry.ref, places}]}
+  defp places(:set_limits, _answer, entry), do: {false, forget_places(entry)}
+  defp places(_refused, _answer, entry), do: {entry.placed?, []}
+
+  defp forget_places(%{placed?: true, ref: ref}), do: [{:places, ref, nil}]
+  defp forget_places(_entry), do: []
+
   # Answers come in the order of the signals.
   defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
 
@@ -421,7 +459,7 @@ defmodule Contained.Launcher.Sessions do
       {:demonitor, entry.monitor} | tell_container(entry, :over, message)
     ]
 
-    {sessions, told ++ waiting ++ released}
+    {sessions, forget_places(entry) ++ told ++ waiting ++ released}
   end
 
   defp tell_container(%{container: nil}, _kind, _details), do: []

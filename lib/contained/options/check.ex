@@ -4,7 +4,7 @@ defmodule Contained.Options.Check do
 
   alias Contained.Cgroup.Name
   alias Contained.{Environment, Limits, Options, Signals}
-  alias Contained.Options.{Fds, MuonTrap, Schema, Who}
+  alias Contained.Options.{Fds, MuonTrap, Schema, Seal, Who}
 
   @max_rungs 16
   @max_wait Schema.max_wait()
@@ -27,6 +27,7 @@ defmodule Contained.Options.Check do
   def check(:input, value), do: check_input(value)
   def check(:daemon_input, :pipe), do: {:ok, :pipe}
   def check(:daemon_input, value), do: check(:input, value)
+  def check({:namespaces, type}, value), do: Options.Namespaces.check(type, value)
   def check({:daemon, type}, value), do: Options.Daemon.check(type, value)
   def check(:ladder, value), do: check_ladder(value)
   def check(:timeout, :infinity), do: {:ok, :unset}
@@ -47,6 +48,8 @@ defmodule Contained.Options.Check do
   def check(:ids, value), do: Who.ids(value)
   def check(:rlimits, value), do: Who.rlimits(value)
   def check(:capabilities, value), do: Who.capabilities(value)
+  def check(:seccomp, value), do: Seal.seccomp(value)
+  def check(:landlock, value), do: Seal.landlock(value)
   def check(_type, _value), do: :error
 
   defp check_settings([], checked), do: {:ok, Enum.reverse(checked)}

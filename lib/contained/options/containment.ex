@@ -3,11 +3,13 @@ defmodule Contained.Options.Containment do
   # The options about control groups and about who a command is, as `Contained.Options.Schema` has
   # them.
 
+  alias Contained.Options.Seal
+
   @all [:cmd, :shell, :run, :stream, :start, :daemon]
 
   @spec rows() :: [tuple]
   def rows do
-    rows = groups() ++ muon_trap() ++ who()
+    rows = groups() ++ muon_trap() ++ who() ++ Seal.rows()
     for({name, type, default, doc} <- rows, do: {name, type, default, doc, @all}) ++ names()
   end
 

@@ -2,7 +2,7 @@ defmodule Contained.Options.Schema do
   @moduledoc false
   # Every option of every kind of command: what it is called, what it may be, what it does.
 
-  alias Contained.Options.{Containment, Daemon}
+  alias Contained.Options.{Containment, Daemon, Namespaces}
 
   @all [:cmd, :shell, :run, :stream, :start, :daemon]
   @single @all -- [:daemon]
@@ -28,6 +28,7 @@ defmodule Contained.Options.Schema do
         limits() ++
         stopping() ++
         Containment.rows() ++
+        Namespaces.rows() ++
         placement() ++
         Daemon.rows()
 

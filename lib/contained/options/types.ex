@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Daemon, Fds, Schema, Who}
+  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Seal, Who}
 
   @max_wait Schema.max_wait()
 
@@ -14,6 +14,7 @@ defmodule Contained.Options.Types do
   def allowed(:fds), do: Fds.allowed()
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:daemon_input), do: allowed(:input) <> ", or :pipe"
+  def allowed({:namespaces, type}), do: Namespaces.allowed(type)
   def allowed({:daemon, type}), do: Daemon.allowed(type)
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
@@ -39,6 +40,8 @@ defmodule Contained.Options.Types do
   def allowed(:capabilities),
     do: "a list such as [drop: :all, ambient: [:net_bind_service]] with :drop, :keep, :ambient"
 
+  def allowed(type) when type in [:seccomp, :landlock], do: Seal.allowed(type)
+
   def allowed(:ladder),
     do: "a signal such as :term, or at most 16 signals with times such as [{:term, 500}, :kill]"
 
@@ -59,6 +62,7 @@ defmodule Contained.Options.Types do
   def typespec(:fds), do: quote(do: [{3..63, atom | {:input, iodata}}] | map)
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:daemon_input), do: quote(do: iodata | Enumerable.t() | nil | :pipe)
+  def typespec({:namespaces, type}), do: Namespaces.typespec(type)
   def typespec({:daemon, type}), do: Daemon.typespec(type)
   def typespec(:timeout), do: quote(do: pos_integer | :infinity)
   def typespec(:group_path), do: quote(do: binary)
@@ -72,6 +76,7 @@ defmodule Contained.Options.Types do
   def typespec(:settings), do: quote(do: [{binary, binary, binary | integer}])
   def typespec(:rlimits), do: quote(do: keyword)
   def typespec(:capabilities), do: quote(do: keyword)
+  def typespec(type) when type in [:seccomp, :landlock], do: Seal.typespec(type)
   def typespec({:range, min, _max}) when min < 0, do: quote(do: integer)
   def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
   def typespec({:range, _min, _max}), do: quote(do: pos_integer)
