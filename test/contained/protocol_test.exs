@@ -32,6 +32,7 @@ defmodule Contained.ProtocolTest do
   defp encode({:signal, id, number, target}), do: Protocol.signal(id, number, target)
   defp encode({:stop, id, ladder}), do: Protocol.stop(id, ladder)
   defp encode({:control, id, ref, operation}), do: Protocol.control(id, ref, operation)
+
   defp encode({:group_control, ref, path, operation}) when operation != :paint,
     do: Protocol.group_control(ref, path, operation)
 
