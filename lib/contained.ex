@@ -213,6 +213,47 @@ defmodule Contained do
   end
 
   @doc """
+  Runs many commands, so many at a time, and returns a lazy enumerable of how they ended.
+
+  A command is `{program, args}` or `{program, args, options}`. Each is run as by `run/3`; the elements are
+  what that returns, in the order of the commands. A command is started when the one that it has to
+  wait for has ended; when the enumeration ends early, those that run are stopped.
+
+      ["a.wav", "b.wav", "c.wav"]
+      |> Enum.map(&{"lame", [&1]})
+      |> Contained.async_stream(max_concurrency: 2, limits: [memory: "256M"])
+      |> Enum.count(&match?({:ok, %{status: 0}}, &1))
+
+  ## Options
+
+    * `:max_concurrency` - how many run at a time. Defaults to `System.schedulers_online/0`
+    * `:ordered` - when false, the elements come as the commands end. Defaults to `true`
+
+  All others are options of `run/3`, for each command; its own come later and win. With `:container` all run
+  in one `Contained.Container`. `Contained.Pool` bounds commands of different callers.
+  """
+  @spec async_stream(Enumerable.t(), keyword) :: Enumerable.t()
+  def async_stream(commands, opts \\ []), do: Contained.Pool.async_stream(commands, opts)
+
+  @doc """
+  The commands and daemons that run, of all launchers of this VM: maps with `:program`, `:os_pid` (`nil` when it is
+  not yet known), `:owner`, `:launcher` and `:since`.
+  """
+  @spec list() :: [map]
+  def list, do: Contained.Info.list()
+
+  @doc """
+  Stops all commands and daemons of all launchers of this VM, each by its own ladder or all by the same, at
+  the same time. Returns when they and their descendants are dead.
+
+  It does not stop who started them: a daemon ends as after any end of its program, and its supervisor may start it again.
+  The ladder is as for `Contained.Process.stop/2`.
+  """
+  @spec stop_all(:default | [{Contained.Process.signal(), non_neg_integer}]) ::
+          :ok | {:error, :timeout}
+  def stop_all(ladder \\ :default), do: Contained.Info.stop_all(ladder)
+
+  @doc """
   Returns the version, the launchers with what they can do on this machine, and the running commands.
 
   Of a launcher whose port program runs, `:seccomp` says whether filters of system calls can be applied, and
@@ -243,8 +284,10 @@ defmodule Contained do
   defp status(%Result{reason: reason}) when reason in @cut_short, do: reason
   defp status(%Result{status: status}), do: status
 
-  # What concerns the launcher is no POSIX reason of the command.
-  defp reason!(%Error{stage: :launcher} = error), do: raise(error)
+  # What concerns the launcher or the container is no POSIX reason of the command.
+  defp reason!(%Error{stage: stage} = error) when stage in [:launcher, :container],
+    do: raise(error)
+
   defp reason!(%Error{reason: :timeout} = error), do: raise(error)
   defp reason!(%Error{reason: reason}), do: reason
 end

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,7 @@ class Cell : public Quarters {
   friend class Ground;
   friend class CellPlace;
 
+  Stats local_counts();
   Status pull_in(int dirfd) const;
 
   Trees* trees_ = nullptr;
@@ -65,6 +68,8 @@ class Cell : public Quarters {
   bool reusable_ = false;  // may become a spare
   bool named_ = false;     // by the caller
   bool keep_ = false;
+  std::uint64_t kills_ = 0;           // of crowds, when it was made
+  std::shared_ptr<const void> hold_;  // on its parent's descriptor
 };
 
 }  // namespace contained::cgroup

@@ -1,5 +1,6 @@
 // What a cell has used when it ends.
 #include "cgroup/cell.hpp"
+#include "cgroup/trees.hpp"
 
 namespace contained::cgroup {
 namespace {
@@ -12,6 +13,21 @@ std::optional<CpuTime> cpu_of(const Stats& stats) {
 }
 
 }  // namespace
+
+// Events that the kernel counts in this group alone and not in those above it: all of v1's, and
+// the refused forks on v2 before Linux 6.11.
+Stats Cell::local_counts() {
+  Stats counts;
+  if (parts_.empty() && controllers_.empty()) return counts;
+  const auto memory = trees_->home("memory");
+  const bool memory_on_v2 = memory && memory->version == Version::kV2;
+  for (auto& entry : counted(false)) {
+    const bool is_memory = entry.first == "memory_oom_kill" || entry.first == "memory_max_events";
+    const bool local = entry.first == "pids_max_events" || (is_memory && !memory_on_v2);
+    if (local && entry.second > 0) counts.push_back(std::move(entry));
+  }
+  return counts;
+}
 
 Result<Usage> Cell::usage() {
   if (!valid()) return Usage{};

@@ -5,32 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "base/file.hpp"
+#include "cgroup/crowd.hpp"
+#include "cgroup/held.hpp"
 #include "cgroup/knobs.hpp"
 #include "cgroup/places.hpp"
-#include "cgroup/select.hpp"
-#include "cgroup/spares.hpp"
 #include "cgroup/text.hpp"
-#include "cgroup/trees.hpp"
 
 namespace contained::cgroup {
 namespace {
 
 using Names = std::vector<std::string>;
-
-// |group| and those above it: "a/b" is "a" and "a/b".
-Names lineage(const std::string& group) {
-  Names names;
-  for (auto end = group.find('/'); end != std::string::npos; end = group.find('/', end + 1)) {
-    names.push_back(group.substr(0, end));
-  }
-  names.push_back(group);
-  return names;
-}
 
 // Where there are no groups, what is asked of them is refused; or counted as ignored.
 Status refuse(const Request& request, Names& ignored) {
@@ -50,34 +37,6 @@ Status refuse(const Request& request, Names& ignored) {
 }
 
 }  // namespace
-
-struct Ground::Held {
-  explicit Held(Selected selected)
-      : kind(selected.kind), trees(std::move(selected.trees)), why(std::move(selected.why)) {
-    if (trees.valid()) spares.emplace(trees.track());
-  }
-
-  /// The controllers that limit |group| or one above it.
-  Names controllers_of(const std::string& group) const {
-    Names all;
-    for (const auto& name : lineage(group)) {
-      const auto found = group_controllers.find(name);
-      if (found == group_controllers.end()) continue;
-      for (const auto& controller : found->second) {
-        if (!has(all, controller)) all.push_back(controller);
-      }
-    }
-    return all;
-  }
-
-  Kind kind;
-  Trees trees;
-  Error why;
-  std::optional<Spares> spares;
-  std::map<std::string, Names> group_controllers;  // what limits of parents are in force
-  std::map<std::string, std::vector<Limit>> group_limits;
-  std::set<std::string> named;  // in use, "<group>/<name>"
-};
 
 std::string_view name(Kind kind) {
   static constexpr std::array<std::string_view, 4> kNames = {"best_effort", "cgroup1", "hybrid",
@@ -119,9 +78,13 @@ Result<Cell> Ground::make(const Request& request) {
   if (!trees.has_v2()) cell.track_controllers_ = trees.v1()[trees.tracking()].controllers;
   cell.parent_ = request.group;
   cell.keep_ = request.keep;
+  cell.kills_ = held_->kills;
   auto done = take_group(cell, request);
   if (done) done = limit(cell, request);
-  if (done) return cell;
+  if (done) {
+    cell.hold_ = held_->hold(request.group);
+    return cell;
+  }
   give_up(cell);
   return done.error();
 }
@@ -187,13 +150,7 @@ Status Ground::limit_group(Cell& cell, const Request& request) {
   GroupPlace place(held_->trees, request.group);
   auto applied = apply(place, limits, ignored);
   if (!applied) return applied;
-  auto& controllers = held_->group_controllers[request.group];
-  for (const auto& limit : limits) {
-    const auto* word = find_word(limit.key);
-    const std::string controller(word == nullptr ? "" : word->controller);
-    const bool applies = !has(cell.not_applied_, limit.key) && controller != "cgroup";
-    if (applies && !has(controllers, controller)) controllers.push_back(controller);
-  }
+  held_->note_controllers(request.group, limits, cell.not_applied_);
   // What was ignored is reported by every command that asks for it.
   if (cell.not_applied_.empty()) in_force = limits;
   return Done{};
@@ -203,7 +160,7 @@ Status Ground::limit_group(Cell& cell, const Request& request) {
 void Ground::give_up(Cell& cell) {
   auto gone = remove(cell);
   const auto& group = cell.parent_;
-  if (held_->group_controllers.contains(group)) return;
+  if (held_->group_controllers.contains(group) || held_->made.contains(group)) return;
   held_->group_limits.erase(group);
   for (auto& [controllers, base, tree] : held_->trees.v1()) {
     if (tree.valid()) tree.forget(group);
@@ -213,11 +170,13 @@ void Ground::give_up(Cell& cell) {
 
 Result<bool> Ground::remove(Cell& cell) {
   if (cell.valid()) {
+    const auto counts = cell.local_counts();
     auto gone = cell.track_.remove();
     for (auto& part : cell.parts_) {
       if (gone && *gone) gone = part.group.remove();
     }
     if (!gone || !*gone) return gone;
+    if (cell.hold_) held_->add_past(cell.parent_, counts);
   }
   if (cell.named_) held_->named.erase(cell.parent_ + "/" + cell.name());
   auto parent = std::move(cell.parent_);
@@ -228,7 +187,8 @@ Result<bool> Ground::remove(Cell& cell) {
 
 Result<bool> Ground::give_back(Cell& cell) {
   if (!cell.valid()) return true;
-  if (cell.reusable_ && !cell.altered_ && cell.parts_.empty()) {
+  const bool whole = !cell.altered_ && cell.kills_ == held_->kills;
+  if (cell.reusable_ && whole && cell.parts_.empty()) {
     auto taken = held_->spares->give_back(cell.parent_, cell.track_);
     if (taken && *taken) cell = Cell();
     return taken;
@@ -244,6 +204,12 @@ Result<bool> Ground::give_back(Cell& cell) {
 
 void Ground::clear_spares() {
   if (held_->spares) held_->spares->clear();
+}
+
+Result<Crowd> Ground::crowd(const std::string& group) {
+  if (!held_->trees.valid()) return Error{ENOTSUP, Stage::kCgroup, "best_effort"};
+  if (!valid_path(group)) return Error{EINVAL, Stage::kCgroup, group};
+  return Crowd(*held_, group);
 }
 
 bool Ground::contains(pid_t pid) const {

@@ -50,6 +50,7 @@ struct Stale {
   std::string hierarchy;  ///< see Group
 };
 
+class Crowd;
 class Trees;
 
 class Ground {
@@ -81,6 +82,9 @@ class Ground {
   /// Spare groups may no longer be good (somebody has killed or altered ours): removes them.
   void clear_spares();
 
+  /// The parent |group|, a valid_path(), which need not be there. ENOTSUP without groups.
+  Result<Crowd> crowd(const std::string& group);
+
   bool contains(pid_t pid) const;
 
   /// One round of the end: kills everything, tries to remove every tree. True when all are gone.
@@ -90,6 +94,7 @@ class Ground {
   std::vector<Stale> stale() const;
 
  private:
+  friend class Crowd;
   struct Held;
   explicit Ground(std::unique_ptr<Held> held);
 

@@ -50,6 +50,14 @@ bool valid_path(std::string_view path) {
 
 bool valid_file(std::string_view name) { return is_plain(name) && is_file_name(name); }
 
+bool is_ours_alone(std::string_view file) {
+  constexpr std::array<std::string_view, 9> kOurs = {
+      "cgroup.procs", "cgroup.threads",        "cgroup.subtree_control",
+      "cgroup.type",  "cgroup.clone_children", "freezer.state",
+      "tasks",        "notify_on_release",     "release_agent"};
+  return has(kOurs, file);
+}
+
 std::string_view owner_of(std::string_view name) {
   return has(kFiles, name) ? std::string_view("cgroup") : name.substr(0, name.find('.'));
 }

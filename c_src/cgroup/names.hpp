@@ -16,6 +16,10 @@ bool valid_path(std::string_view path);
 /// "tasks", "notify_on_release", "release_agent".
 bool valid_file(std::string_view name);
 
+/// What would take a group from us, or hold its processes in a way that no signal ends: not to be
+/// written by others.
+bool is_ours_alone(std::string_view file);
+
 /// The controller that the valid_file() |name| belongs to; "cgroup" for what belongs to none.
 std::string_view owner_of(std::string_view name);
 

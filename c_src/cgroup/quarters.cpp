@@ -19,14 +19,6 @@ bool has(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// What would take the group from us, or hold its processes in a way that no signal ends.
-bool is_ours_alone(std::string_view file) {
-  constexpr std::string_view kOurs[] = {
-      kProcs,        kThreads, kSubtreeControl,     "cgroup.type",  "cgroup.clone_children",
-      kFreezerState, "tasks",  "notify_on_release", "release_agent"};
-  return std::find(std::begin(kOurs), std::end(kOurs), file) != std::end(kOurs);
-}
-
 }  // namespace
 
 Result<Quarters> Quarters::open(const std::vector<Address>& addresses) {

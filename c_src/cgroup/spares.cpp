@@ -1,6 +1,7 @@
 #include "cgroup/spares.hpp"
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace contained::cgroup {
@@ -26,6 +27,16 @@ void Spares::clear() {
     for (auto& group : groups) (void)group.remove();
   }
   spares_.clear();
+}
+
+void Spares::clear(const std::string& group) {
+  for (auto at = spares_.begin(); at != spares_.end();) {
+    const bool inside = at->first == group || at->first.starts_with(group + "/");
+    for (auto& spare : at->second) {
+      if (inside) (void)spare.remove();
+    }
+    at = inside ? spares_.erase(at) : std::next(at);
+  }
 }
 
 Result<bool> Spares::give_back(const std::string& parent, Group& group) {

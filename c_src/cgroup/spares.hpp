@@ -29,8 +29,9 @@ class Spares {
   /// A new one; for whoever could not start in a spare one, which somebody must have altered.
   Result<Group> make(const std::string& parent);
 
-  /// Removes all that are kept: they may no longer be good.
+  /// Removes all that are kept, or those in and below |group|: they may no longer be good.
   void clear();
+  void clear(const std::string& group);
 
   /// Keeps |group| if it is empty and as good as new, else removes it. True when it is taken or
   /// gone, false while it is populated (see Group::remove); then the caller has it still.

@@ -141,6 +141,27 @@ Status Tree::discard(const std::string& group, const std::string& name) {
   return Done{};
 }
 
+const Group* Tree::find(const std::string& group) const {
+  const auto found = parents_.find(group);
+  return found == parents_.end() ? nullptr : &found->second;
+}
+
+Group* Tree::find(const std::string& group) {
+  const auto found = parents_.find(group);
+  return found == parents_.end() ? nullptr : &found->second;
+}
+
+Result<bool> Tree::drop(const std::string& group) {
+  auto* const parent = find(group);
+  if (parent == nullptr) return true;
+  auto gone = parent->remove();
+  if (!gone || !*gone) return gone;
+  std::erase_if(parents_, [&](const auto& entry) {
+    return entry.first == group || entry.first.starts_with(group + "/");
+  });
+  return true;
+}
+
 void Tree::forget(const std::string& group) {
   const auto found = parents_.find(group);
   if (found == parents_.end()) return;

@@ -55,6 +55,14 @@ class Tree {
   /// frozen, or holds processes.
   Status discard(const std::string& group, const std::string& name);
 
+  /// The parent group if it has been made.
+  const Group* find(const std::string& group) const;
+  Group* find(const std::string& group);
+
+  /// Removes an unpopulated parent with all below it; no group made there may be in use any more.
+  /// True when it is gone, or never was.
+  Result<bool> drop(const std::string& group);
+
   /// Removes a parent that holds nothing; otherwise nothing happens.
   void forget(const std::string& group);
 

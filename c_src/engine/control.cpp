@@ -32,9 +32,11 @@ What told(Result<std::vector<cgroup::Limit>> limits) {
   return told;
 }
 
-What processes_of(const Enclosure& enclosure) {
+// |groups|: an Enclosure, or a Crowd.
+template <class Groups>
+What processes_of(const Groups& groups) {
   std::vector<protocol::ProcessRow> rows;
-  for (const pid_t pid : enclosure.processes()) {
+  for (const pid_t pid : groups.processes()) {
     auto row = read_proc_row(pid);
     if (!row) continue;
     rows.push_back({pid, row->stat.ppid, row->stat.start_time, row->stat.state,
@@ -43,19 +45,18 @@ What processes_of(const Enclosure& enclosure) {
   return rows;
 }
 
-What threads_of_all(const Enclosure& enclosure) {
+template <class Groups>
+What threads_of_all(const Groups& groups) {
   std::vector<std::int64_t> all;
-  for (const pid_t pid : enclosure.processes()) {
+  for (const pid_t pid : groups.processes()) {
     for (const pid_t tid : threads_of(pid)) all.push_back(tid);
   }
   return all;
 }
 
-What places_of(Enclosure& enclosure) {
+What places_of(std::vector<cgroup::Address> addresses) {
   std::vector<protocol::PlaceRow> rows;
-  auto* cell = enclosure.cell();
-  if (cell == nullptr) return rows;
-  for (auto& [controllers, path, inode, before] : cell->addresses()) {
+  for (auto& [controllers, path, inode, before] : addresses) {
     auto& row = rows.emplace_back();
     row = {std::move(controllers), std::move(path), inode, {}};
     if (before) row.before = {before->user_us, before->system_us};
@@ -63,32 +64,35 @@ What places_of(Enclosure& enclosure) {
   return rows;
 }
 
-Status set_limits(cgroup::Cell& cell, const Control& request) {
+template <class Groups>
+Status set_limits(Groups& groups, const Control& request) {
   std::vector<cgroup::Limit> limits;
   for (const auto& [key, value] : request.limits) limits.push_back({key, value});
-  return cell.set_limits(limits);
+  return groups.set_limits(limits);
 }
 
-What ask(cgroup::Cell& cell, const Control& request) {
+// |groups|: a Cell, or a Crowd.
+template <class Groups>
+What ask(Groups& groups, const Control& request) {
   switch (request.op) {
     case Control::Op::kPath:
-      return cell.path();
+      return groups.path();
     case Control::Op::kStats:
-      return told(cell.stats());
+      return told(groups.stats());
     case Control::Op::kLimits:
-      return told(cell.limits());
+      return told(groups.limits());
     case Control::Op::kSetLimits:
-      return told(set_limits(cell, request));
+      return told(set_limits(groups, request));
     case Control::Op::kFreeze:
-      return told(cell.freeze());
+      return told(groups.freeze());
     case Control::Op::kThaw:
-      return told(cell.thaw());
+      return told(groups.thaw());
     case Control::Op::kMigrate:
-      return told(cell.migrate(request.pid));
+      return told(groups.migrate(request.pid));
     case Control::Op::kGet:
-      return told(cell.get(request.file));
+      return told(groups.get(request.file));
     case Control::Op::kSet:
-      return told(cell.set(request.file, request.value));
+      return told(groups.set(request.file, request.value));
     case Control::Op::kKill:
     case Control::Op::kProcesses:
     case Control::Op::kThreads:
@@ -102,20 +106,33 @@ What ask(cgroup::Cell& cell, const Control& request) {
 What perform(Enclosure& enclosure, const Control& request) {
   if (request.op == Control::Op::kProcesses) return processes_of(enclosure);
   if (request.op == Control::Op::kThreads) return threads_of_all(enclosure);
-  if (request.op == Control::Op::kPlaces) return places_of(enclosure);
   if (request.op == Control::Op::kKill) {
     enclosure.kill();
     return std::monostate();
   }
   auto* cell = enclosure.cell();
+  if (request.op == Control::Op::kPlaces) {
+    return places_of(cell == nullptr ? std::vector<cgroup::Address>() : cell->addresses());
+  }
   if (cell == nullptr) return told(Error{ENOTSUP, Stage::kCgroup, "best_effort"});
   return ask(*cell, request);
+}
+
+What perform(cgroup::Crowd& crowd, const Control& request) {
+  if (request.op == Control::Op::kProcesses) return processes_of(crowd);
+  if (request.op == Control::Op::kThreads) return threads_of_all(crowd);
+  if (request.op == Control::Op::kPlaces) return places_of(crowd.addresses());
+  return ask(crowd, request);
 }
 
 }  // namespace
 
 protocol::Answer answer(const Control& request, Enclosure& enclosure) {
   return {request.id, request.ref, perform(enclosure, request)};
+}
+
+protocol::Answer answer(const Control& request, cgroup::Crowd& crowd) {
+  return {0, request.ref, perform(crowd, request)};
 }
 
 protocol::Answer refuse(const Control& request, const Error& error) {

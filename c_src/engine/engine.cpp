@@ -63,6 +63,7 @@ Engine::Engine(asio::io_context& io, Setup setup)
       environment_(::environ),
       outbox_(io, std::move(setup_.to_vm), true, [this] { on_vm_gone(); }),
       reaper_(io, [this](int number) { on_signal(number); }),
+      groups_(io, outbox_, *setup_.ground, setup_.no_ground),
       shared_{io_,
               outbox_,
               reaper_,
@@ -218,6 +219,8 @@ void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
     if (!error) sweep(ref, sweeper);
   });
 }
+
+void Engine::handle(const protocol::GroupControl& request) { groups_.handle(request); }
 
 void Engine::handle(const protocol::OpenLink& request) {
   refuse_link("open_link", mode_ == Mode::kClosing ? "shutting_down" : links_.open(request.name));

@@ -10,6 +10,7 @@
 #include "cgroup/ground.hpp"
 #include "engine/asio.hpp"
 #include "engine/environment.hpp"
+#include "engine/groups.hpp"
 #include "engine/live.hpp"
 #include "engine/outbox.hpp"
 #include "engine/reaper.hpp"
@@ -57,6 +58,7 @@ class Engine {
   void handle(const protocol::Signal& request);
   void handle(const protocol::Stop& request);
   void handle(const protocol::Control& request);
+  void handle(const protocol::GroupControl& request);
   void handle(const protocol::OpenLink& request);
   void handle(const protocol::CloseLink& request);
   void handle(const protocol::Ping& request);
@@ -89,6 +91,7 @@ class Engine {
   process::Refused refused_;
   Outbox outbox_;
   Reaper reaper_;
+  Groups groups_;
   Shared shared_;
   std::unordered_map<protocol::Id, std::shared_ptr<Live>> sessions_;
   std::vector<Leftover> leftovers_;

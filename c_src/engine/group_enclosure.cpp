@@ -58,8 +58,9 @@ Result<UniqueFd> GroupEnclosure::start(process::SpawnSpec spec, EnclosureOwner& 
   }
   if (!spawned) return spawned.error();
   owner_ = &owner;
-  leader_ = std::move(spawned->child);
-  context_.reaper.watch(leader_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
+  child_ = std::move(spawned->child);
+  if (line_) line_->wait();
+  context_.reaper.watch(child_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
     self->on_exit(reaped);
   });
   return std::move(spawned->status);
@@ -71,8 +72,7 @@ Result<process::Spawned> GroupEnclosure::enter(process::SpawnSpec& spec) {
   const auto given = delegate_ ? cell->chown(uid_, gid_) : Status(Done{});
   spec.cgroup_fd = cell->clone_fd();
   spec.attach_fds = cell->procs_fds();
-  auto spawned =
-      given ? process::spawn(spec, context_.refused) : Result<process::Spawned>(given.error());
+  auto spawned = given ? spawn(spec) : Result<process::Spawned>(given.error());
   cell_ = std::move(*cell);
   if (!spawned) {
     if (spawned.error().stage == Stage::kCgroup) distrust();
@@ -82,18 +82,53 @@ Result<process::Spawned> GroupEnclosure::enter(process::SpawnSpec& spec) {
   return spawned;
 }
 
+Result<process::Spawned> GroupEnclosure::spawn(const process::SpawnSpec& spec) {
+  if (!spec.isolation.own_init) return process::spawn(spec, context_.refused);
+  auto spawned = process::spawn_init(spec, context_.refused);
+  if (!spawned) return spawned.error();
+  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control),
+                                     static_cast<StubLineOwner&>(*this));
+  return process::Spawned{std::move(spawned->stub), std::move(spawned->status)};
+}
+
 // A group that was killed is not given to others.
 void GroupEnclosure::distrust() { (void)cell_.kill(); }
 
 void GroupEnclosure::on_exit(const process::Reaped& reaped) {
-  leader_.mark_reaped();
-  usage_of_leader_ = reaped.usage;
+  if (line_) {
+    line_->read_events();
+    line_->close();
+  }
+  child_.mark_reaped();
   // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
   if (reaped.status == kKilled && !killed_ && cell_.valid()) {
     context_.ground.clear_spares();
     distrust();
   }
-  if (owner_ != nullptr) owner_->on_leader_exit(reaped);
+  // An init that was killed, with all of its namespace, has not told of the leader.
+  if (last_) return leader_exited(last_->status, last_->usage);
+  leader_exited(reaped.status, reaped.usage);
+}
+
+// With nobody else left the init ends as well: until then the group is not empty.
+void GroupEnclosure::on_leader_exited(const process::StubLeaderExited& event) {
+  if (event.others == 0) {
+    last_ = event;
+  } else {
+    leader_exited(event.status, event.usage);
+  }
+}
+
+void GroupEnclosure::leader_exited(process::ExitStatus status, const rusage& usage) {
+  if (std::exchange(leader_exited_, true)) return;
+  usage_of_leader_ = usage;
+  if (owner_ != nullptr) owner_->on_leader_exit({leader(), status, usage});
+}
+
+std::vector<pid_t> GroupEnclosure::processes() const {
+  auto pids = cell_.processes();
+  if (line_) std::erase(pids, child_.pid());
+  return pids;
 }
 
 // ---- Signals
@@ -101,20 +136,30 @@ void GroupEnclosure::on_exit(const process::Reaped& reaped) {
 void GroupEnclosure::kill() {
   killed_ = true;
   if (cell_.valid()) (void)cell_.kill();
-  (void)leader_.signal(SIGKILL);
+  (void)child_.signal(SIGKILL);
 }
 
 void GroupEnclosure::signal(int number, protocol::Target to, std::function<void(Status)> done) {
-  auto sent = leader_.signal(number);
-  if (to == protocol::Target::kAll && cell_.valid()) sent = signal_all(number, std::move(sent));
+  const bool all = to == protocol::Target::kAll && cell_.valid();
+  if (line_) return signal_by_init(number, all, std::move(done));
+  auto sent = child_.signal(number);
+  if (all) sent = signal_all(number, std::move(sent));
   done(std::move(sent));
+}
+
+// Its namespace is all of them, but for processes that were moved into the group from elsewhere.
+void GroupEnclosure::signal_by_init(int number, bool all, std::function<void(Status)> done) {
+  const auto sent = all ? signal_all(number, Error{ESRCH, Stage::kSignal, {}}) : Status(Done{});
+  const bool reached = leader_exited_ || cell_.contains(leader());
+  if (all && sent && reached) return done(sent);
+  line_->signal(number, true, std::move(done));
 }
 
 Status GroupEnclosure::signal_all(int number, Status sent) {
   // A process can fork while we go through the list: again until nobody is new. What outruns even
   // that meets cgroup.kill in the end.
   constexpr int kMostRounds = 8;
-  std::unordered_set<pid_t> told = {leader_.pid()};
+  std::unordered_set<pid_t> told = {child_.pid()};
   for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
     fresh = 0;
     for (const pid_t pid : cell_.processes()) {
@@ -147,7 +192,7 @@ void GroupEnclosure::check() {
   if (!cell_.valid()) return tell({});
   if (auto usage = cell_.usage()) usage_ = *usage;
   not_applied_ = cell_.not_applied();
-  if (!give_back()) return tell({true, cell_.processes().size()});
+  if (!give_back()) return tell({true, processes().size()});
   cell_ = {};
   events_.reset();
   watching_ = false;

@@ -1,4 +1,4 @@
-// The enclosure by control groups.
+// The enclosure by control groups, in which an init may stand above the command.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include "cgroup/cell.hpp"
 #include "cgroup/ground.hpp"
 #include "engine/enclosure.hpp"
+#include "engine/stub_line.hpp"
 
 namespace contained::engine {
 
@@ -19,18 +20,20 @@ struct GroupContext {
   process::Refused& refused;
 };
 
-class GroupEnclosure final : public Enclosure, public std::enable_shared_from_this<GroupEnclosure> {
+class GroupEnclosure final : public Enclosure,
+                             private StubLineOwner,
+                             public std::enable_shared_from_this<GroupEnclosure> {
  public:
   GroupEnclosure(GroupContext context, const protocol::Start& request);
 
   Result<UniqueFd> start(process::SpawnSpec spec, EnclosureOwner& owner) override;
   void distrust() override;
-  pid_t leader() override { return leader_.pid(); }
+  pid_t leader() override { return line_ ? line_->leader() : child_.pid(); }
   void check() override;
   void watch() override;
   void kill() override;
   void signal(int number, protocol::Target to, std::function<void(Status)> done) override;
-  std::vector<pid_t> processes() const override { return cell_.processes(); }
+  std::vector<pid_t> processes() const override;
   void account(protocol::Ended& ended) override;
   bool out_of_memory() const override { return usage_.oom_kills.value_or(0) > 0; }
   cgroup::Cell* cell() override { return cell_.valid() ? &cell_ : nullptr; }
@@ -39,8 +42,13 @@ class GroupEnclosure final : public Enclosure, public std::enable_shared_from_th
 
  private:
   Result<process::Spawned> enter(process::SpawnSpec& spec);
+  Result<process::Spawned> spawn(const process::SpawnSpec& spec);
   void on_exit(const process::Reaped& reaped);
+  void on_leader_exited(const process::StubLeaderExited& event) override;
+  void on_count(std::uint64_t) override {}
+  void leader_exited(process::ExitStatus status, const rusage& usage);
   Status signal_all(int number, Status sent);
+  void signal_by_init(int number, bool all, std::function<void(Status)> done);
   void await_change();
   bool give_back();
   void look();
@@ -54,7 +62,10 @@ class GroupEnclosure final : public Enclosure, public std::enable_shared_from_th
   gid_t gid_;
   EnclosureOwner* owner_ = nullptr;
   cgroup::Cell cell_;
-  process::Child leader_;
+  process::Child child_;            ///< the leader, or its init
+  std::shared_ptr<StubLine> line_;  ///< to the init
+  bool leader_exited_ = false;
+  std::optional<process::StubLeaderExited> last_;  ///< the leader, in the moment of its init's end
   rusage usage_of_leader_ = {};
   cgroup::Usage usage_;
   std::vector<std::string> not_applied_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 
 namespace contained::engine {
@@ -54,6 +55,61 @@ Result<process::Credentials> credentials_of(const protocol::Identity& asked) {
   return who;
 }
 
+bool names(const std::vector<std::string>& all, std::string_view name) {
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+process::Namespaces flags_of(const std::vector<std::string>& asked) {
+  process::Namespaces flags = 0;
+  for (const auto& known : process::kNamespaceNames) {
+    if (names(asked, known.name)) flags |= known.flag;
+  }
+  return flags;
+}
+
+// What needs a namespace brings it.
+process::Namespaces implied_by(const protocol::Isolation& asked) {
+  const bool mounts = asked.root || asked.chroot || !asked.binds.empty() || !asked.tmpfs.empty() ||
+                      asked.read_only_root;
+  const bool alone = asked.network == protocol::Isolation::Network::kNone;
+  return (mounts ? process::kNewMount : 0) | (alone ? process::kNewNet : 0);
+}
+
+std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked) {
+  std::vector<process::IdMap> map;
+  for (const auto& [inside, outside, count] : asked) map.push_back({inside, outside, count});
+  return map;
+}
+
+process::Isolation isolation_of(const protocol::Isolation& asked) {
+  process::Isolation isolation;
+  isolation.namespaces = flags_of(asked.namespaces) | implied_by(asked);
+  isolation.by_way_of_user = names(asked.namespaces, "user_if_needed") &&
+                             !isolation.has(process::kNewUser) && !process::may_make_namespaces();
+  if (isolation.by_way_of_user) isolation.namespaces |= process::kNewUser;
+  isolation.own_init = isolation.has(process::kNewPid) && !asked.program_is_init;
+  isolation.hostname = asked.hostname;
+  if (asked.network == protocol::Isolation::Network::kPath) isolation.netns = asked.netns;
+  isolation.root = asked.root;
+  isolation.chroot = asked.chroot;
+  for (const auto& [source, target, read_only] : asked.binds) {
+    isolation.binds.push_back({source, target, read_only});
+  }
+  for (const auto& [target, bytes] : asked.tmpfs) isolation.tmpfs.push_back({target, bytes});
+  isolation.read_only_root = asked.read_only_root;
+  isolation.uid_map = id_map_of(asked.uid_map);
+  isolation.gid_map = id_map_of(asked.gid_map);
+  return isolation;
+}
+
+// A link of another process is not to be followed from within a user namespace, see ptrace(2),
+// "Ptrace access mode checking". Reading it touches no file system but /proc.
+std::string followed(const std::string& link) {
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(link, error);
+  return error ? link : target.string();
+}
+
 }  // namespace
 
 Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environment& environment,
@@ -65,7 +121,10 @@ Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environ
   spec.env = environment.with(request.env, request.clear_env);
   spec.cd = request.cd;
   spec.inherit_cd = !spec.cd;
-  if (!spec.cd && !vm_directory.empty()) spec.cd = vm_directory;
+  spec.isolation = isolation_of(request.isolation);
+  if (!spec.cd && !vm_directory.empty()) {
+    spec.cd = spec.isolation.has(process::kNewUser) ? followed(vm_directory) : vm_directory;
+  }
   auto who = credentials_of(request.identity);
   if (!who) return who.error();
   spec.who = std::move(*who);

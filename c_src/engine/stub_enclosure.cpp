@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "process/descendants.hpp"
 
@@ -38,91 +37,57 @@ Status StubEnclosure::refuse_limits() const {
 Result<UniqueFd> StubEnclosure::start(process::SpawnSpec spec, EnclosureOwner& owner) {
   if (const auto good = refuse_limits(); !good) return good.error();
   not_applied_ = asked_limits_;
-  auto spawned = process::spawn_stub(spec, context_.refused);
+  is_init_ = spec.isolation.own_init;
+  auto spawned = is_init_ ? process::spawn_init(spec, context_.refused)
+                          : process::spawn_stub(spec, context_.refused);
   if (!spawned) return spawned.error();
   owner_ = &owner;
   stub_ = std::move(spawned->stub);
-  control_.emplace(context_.io, spawned->control.release());
+  line_ = std::make_shared<StubLine>(context_.io, std::move(spawned->control),
+                                     static_cast<StubLineOwner&>(*this));
   context_.reaper.watch(stub_.pid(), [self = shared_from_this()](const process::Reaped& reaped) {
     self->on_stub_exit(reaped);
   });
-  wait();
+  line_->wait();
   return std::move(spawned->status);
-}
-
-// The leader's own message is the first one, and comes before the end of the exec status pipe.
-pid_t StubEnclosure::leader() {
-  if (leader_ != 0 || !control_) return leader_;
-  const auto event = process::read_stub(control_->native_handle());
-  if (!event) return 0;
-  if (const auto* first = std::get_if<process::StubLeader>(&*event)) on(*first);
-  return leader_;
 }
 
 // ---- What the stub tells
 
-void StubEnclosure::wait() {
-  control_->async_wait(Descriptor::wait_read, [weak = weak_from_this()](const auto& error) {
-    const auto self = weak.lock();
-    if (error || !self || !self->control_) return;
-    self->read_events();
-    if (self->control_) self->wait();
-  });
-}
-
-void StubEnclosure::read_events() {
-  while (control_) {
-    const auto event = process::read_stub(control_->native_handle());
-    if (!event) return;
-    std::visit([this](const auto& what) { on(what); }, *event);
-  }
-}
-
-void StubEnclosure::on(const process::StubLeaderExited& event) {
+void StubEnclosure::on_leader_exited(const process::StubLeaderExited& event) {
   leader_exited(event.status, event.usage);
 }
 
-void StubEnclosure::on(const process::StubSignaled& event) {
-  if (signals_.empty()) return;
-  const auto done = std::move(signals_.front());
-  signals_.pop_front();
-  done(event.code == 0 ? Status(Done{}) : Status(Error{event.code, Stage::kSignal, {}}));
-}
-
-void StubEnclosure::on(const process::StubCount& event) {
-  if (event.processes > 0) tell({true, event.processes});
-}
-
-void StubEnclosure::on(const process::StubClosed&) {
-  control_.reset();
-  const auto unanswered = std::exchange(signals_, {});
-  for (const auto& done : unanswered) done(Error{ESRCH, Stage::kSignal, {}});
+void StubEnclosure::on_count(std::uint64_t processes) {
+  if (processes > 0) tell({true, processes});
 }
 
 // With it the session is empty; or it was killed, and what it had above it is now below us.
 void StubEnclosure::on_stub_exit(const process::Reaped& reaped) {
-  read_events();
-  on(process::StubClosed{});
+  line_->read_events();
+  line_->close();
   stub_.mark_reaped();
   usage_of_all_ = reaped.usage;
   const bool killed = reaped.status != process::ExitStatus{.exited = true, .code = 0};
   if (killed) context_.reaper.kill_strays(context_.ground);
   if (leader_exited_) return tell({});
-  leader_ != 0 ? watch_orphaned_leader() : leader_exited(reaped.status, reaped.usage);
+  // With a pid 1 the kernel has killed all others; it tells so before they can be looked for.
+  const bool orphaned = leader() != 0 && !is_init_;
+  orphaned ? watch_orphaned_leader() : leader_exited(reaped.status, reaped.usage);
 }
 
 // It dies with its stub; a set-user-ID program does not by itself.
 void StubEnclosure::watch_orphaned_leader() {
-  context_.reaper.watch(leader_, [self = shared_from_this()](const process::Reaped& reaped) {
+  context_.reaper.watch(leader(), [self = shared_from_this()](const process::Reaped& reaped) {
     self->leader_exited(reaped.status, reaped.usage);
   });
-  ::kill(leader_, SIGKILL);
+  ::kill(leader(), SIGKILL);
 }
 
 void StubEnclosure::leader_exited(process::ExitStatus status, const rusage& usage) {
   if (std::exchange(leader_exited_, true)) return;
   usage_of_leader_ = usage;
-  if (owner_ != nullptr) owner_->on_leader_exit({leader_, status, usage});
+  if (owner_ != nullptr) owner_->on_leader_exit({leader(), status, usage});
 }
 
 void StubEnclosure::tell(Look look) {
@@ -132,24 +97,21 @@ void StubEnclosure::tell(Look look) {
 // ---- What it is asked
 
 // Asked for the number of processes; an empty one tells by its end, with which what it has used is
-// known.
+// known. An init, to which most of /proc is hidden, is not asked.
 void StubEnclosure::check() {
   if (stub_.reaped()) return tell({});
-  if (control_) (void)process::stub_count(control_->native_handle());
+  if (!is_init_) return line_->count();
+  if (const auto alive = processes().size(); alive > 0) tell({true, alive});
 }
 
 void StubEnclosure::kill() {
-  if (control_) (void)process::stub_kill(control_->native_handle());
+  if (line_) line_->kill();
   // Its own payload may have stopped it.
   (void)stub_.signal(SIGCONT);
 }
 
-void StubEnclosure::signal(int number, protocol::Target to, Answered done) {
-  if (!control_) return done(Error{ESRCH, Stage::kSignal, {}});
-  const bool leader_only = to == protocol::Target::kLeader;
-  auto sent = process::stub_signal(control_->native_handle(), number, leader_only);
-  if (!sent) return done(std::move(sent));
-  signals_.push_back(std::move(done));
+void StubEnclosure::signal(int number, protocol::Target to, std::function<void(Status)> done) {
+  line_->signal(number, to == protocol::Target::kLeader, std::move(done));
 }
 
 std::vector<pid_t> StubEnclosure::processes() const {

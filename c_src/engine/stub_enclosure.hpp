@@ -1,12 +1,12 @@
-// The enclosure without control groups: a stub above the command, see process/stub.hpp.
+// The enclosure without control groups: a stub above the command, see process/stub.hpp, or the init
+// of its pid namespace.
 #pragma once
 
-#include <deque>
 #include <memory>
-#include <optional>
 
 #include "cgroup/ground.hpp"
 #include "engine/enclosure.hpp"
+#include "engine/stub_line.hpp"
 #include "process/stub.hpp"
 
 namespace contained::engine {
@@ -18,12 +18,14 @@ struct StubContext {
   process::Refused& refused;
 };
 
-class StubEnclosure final : public Enclosure, public std::enable_shared_from_this<StubEnclosure> {
+class StubEnclosure final : public Enclosure,
+                            private StubLineOwner,
+                            public std::enable_shared_from_this<StubEnclosure> {
  public:
   StubEnclosure(StubContext context, const protocol::Start& request);
 
   Result<UniqueFd> start(process::SpawnSpec spec, EnclosureOwner& owner) override;
-  pid_t leader() override;
+  pid_t leader() override { return line_ ? line_->leader() : 0; }
   void check() override;
   void watch() override {}  // the end of the stub is told by itself
   void kill() override;
@@ -34,16 +36,9 @@ class StubEnclosure final : public Enclosure, public std::enable_shared_from_thi
   bool tend(bool kill) override;
 
  private:
-  using Answered = std::function<void(Status)>;
-
   Status refuse_limits() const;
-  void wait();
-  void read_events();
-  void on(const process::StubLeader& event) { leader_ = event.pid; }
-  void on(const process::StubLeaderExited& event);
-  void on(const process::StubSignaled& event);
-  void on(const process::StubCount& event);
-  void on(const process::StubClosed&);
+  void on_leader_exited(const process::StubLeaderExited& event) override;
+  void on_count(std::uint64_t processes) override;
   void on_stub_exit(const process::Reaped& reaped);
   void watch_orphaned_leader();
   void leader_exited(process::ExitStatus status, const rusage& usage);
@@ -55,12 +50,11 @@ class StubEnclosure final : public Enclosure, public std::enable_shared_from_thi
   std::vector<std::string> not_applied_;
   EnclosureOwner* owner_ = nullptr;
   process::Child stub_;
-  std::optional<Descriptor> control_;
-  pid_t leader_ = 0;
+  bool is_init_ = false;  ///< |stub_|: pid 1 of a pid namespace
+  std::shared_ptr<StubLine> line_;
   bool leader_exited_ = false;
   rusage usage_of_leader_ = {};
   rusage usage_of_all_ = {};
-  std::deque<Answered> signals_;
 };
 
 }  // namespace contained::engine

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "cap_";
 
-Error refuse(const std::string& name) { return {EINVAL, Stage::kCapabilities, name}; }
+Error unfit(const std::string& name) { return {EINVAL, Stage::kCapabilities, name}; }
 
 // cap_from_name(3) takes upper case, numbers and a NUL's rest as well; one spelling is enough.
 bool is_plain(const std::string& name) {
@@ -25,8 +25,8 @@ Result<CapSet> set_of(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const auto full = name.starts_with(kPrefix) ? name : std::string(kPrefix) + name;
     cap_value_t value = 0;
-    if (!is_plain(name) || ::cap_from_name(full.c_str(), &value) < 0) return refuse(name);
-    if (value >= kMostCapabilities) return refuse(name);
+    if (!is_plain(name) || ::cap_from_name(full.c_str(), &value) < 0) return unfit(name);
+    if (value >= kMostCapabilities) return unfit(name);
     set |= cap_bit(value);
   }
   return set;
@@ -48,7 +48,7 @@ Result<Capabilities> resolve(const CapabilityNames& names) {
   const auto ambient = set_of(names.ambient);
   if (!ambient) return ambient.error();
   const CapSet wanted = *keep | *ambient;
-  if ((*drop & wanted) != 0) return refuse(first_of(*drop & wanted));
+  if ((*drop & wanted) != 0) return unfit(first_of(*drop & wanted));
   const bool all_others = names.drop_all || names.keep.has_value();
   return Capabilities{all_others ? kAllCapabilities & ~wanted : *drop, *ambient};
 }

@@ -1,8 +1,11 @@
 #include "process/isolation.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 
@@ -59,6 +62,13 @@ std::string_view bad_field(const Isolation& asked) {
 }
 
 }  // namespace
+
+bool may_make_namespaces() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> caps = {};
+  if (::syscall(SYS_capget, &header, caps.data()) < 0) return false;
+  return (caps[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
+}
 
 Status check(const Isolation& isolation) {
   const auto bad = bad_field(isolation);

@@ -71,6 +71,10 @@ struct Isolation {
   std::vector<Tmpfs> tmpfs = {};
   bool read_only_root = false;  ///< all but |binds| for writing, |tmpfs| and an own /proc
 
+  /// kNewUser is there because we may not make the others without. Supplementary groups stay then
+  /// as they are.
+  bool by_way_of_user = false;
+
   // These need kNewUser. Empty: one id, that the program is to have, is ours.
   std::vector<IdMap> uid_map = {};
   std::vector<IdMap> gid_map = {};
@@ -79,6 +83,9 @@ struct Isolation {
   bool plain() const { return namespaces == 0 && !netns; }
   bool new_root() const { return root || chroot; }
 };
+
+/// Whether this process may make namespaces without one of users, capabilities(7) CAP_SYS_ADMIN.
+bool may_make_namespaces();
 
 /// What cannot be meant. EINVAL at Stage::kOption, the field as subject.
 Status check(const Isolation& isolation);

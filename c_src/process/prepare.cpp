@@ -54,7 +54,8 @@ CredentialsPlan credentials_plan(const SpawnSpec& spec, Pointers& pointers) {
 
 // Where no group may be changed, those of ours stay, unless others were asked for by name.
 std::optional<std::vector<gid_t>> groups_for(const SpawnSpec& spec, const IdMaps& maps) {
-  if (maps.deny_setgroups && !spec.who.groups) return std::nullopt;
+  const bool named = spec.who.groups && !spec.isolation.by_way_of_user;
+  if (maps.deny_setgroups && !named) return std::nullopt;
   return groups_to_set(spec.who);
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "protocol/decode_group.hpp"
 #include "protocol/decode_spec.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/readers.hpp"
@@ -137,6 +138,8 @@ constexpr std::array kOpsWithArguments = {
                       return read_text(in, to.file) && read_text(in, to.value);
                     }}};
 
+}  // namespace
+
 bool read_op(TermReader& in, Control& control) {
   const auto arity = in.tuple();
   if (!arity) return read_choice(in, kPlainOps, control.op);
@@ -146,6 +149,8 @@ bool read_op(TermReader& in, Control& control) {
   control.op = op->op;
   return op->read(in, control);
 }
+
+namespace {
 
 Request read_control(TermReader& in, Id id) {
   Control control;
@@ -159,6 +164,11 @@ Request read_sweep(TermReader& in, Id) {
   control.op = Control::Op::kSweep;
   return read_number(in, 0, kMaxId, control.ref) ? Request(std::move(control))
                                                  : refuse(kBadRequest);
+}
+
+Request read_group_control(TermReader& in, Id) {
+  GroupControl request;
+  return read_group(in, request) ? Request(std::move(request)) : refuse(kBadRequest);
 }
 
 struct Command {
@@ -178,6 +188,7 @@ constexpr std::array kCommands = {Command{"credit", 4, true, read_credit},
                                   Command{"signal", 4, true, read_signal},
                                   Command{"stop", 3, true, read_stop},
                                   Command{"control", 4, true, read_control},
+                                  Command{"group_control", 4, false, read_group_control},
                                   Command{"sweep", 2, false, read_sweep},
                                   Command{"open_link", 2, false, read_link<OpenLink>},
                                   Command{"close_link", 2, false, read_link<CloseLink>},

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "protocol/decode_isolation.hpp"
 #include "protocol/decode_seal.hpp"
 #include "protocol/readers.hpp"
 
@@ -259,6 +260,19 @@ constexpr std::array kKeys = {
            auto& to) { return read_choice(in, kOnUnsupported, to.placement.ignore_unsupported); }},
     Key{"keep_cgroup",
         [](auto& in, auto& to) { return read_choice(in, kBooleans, to.placement.keep); }},
+    Key{"namespaces", read_namespaces},
+    Key{"pid_init", read_pid_init},
+    Key{"hostname",
+        [](auto& in, auto& to) { return read_text(in, to.isolation.hostname.emplace()); }},
+    Key{"root", [](auto& in, auto& to) { return read_text(in, to.isolation.root.emplace()); }},
+    Key{"chroot", [](auto& in, auto& to) { return read_text(in, to.isolation.chroot.emplace()); }},
+    Key{"binds", read_binds},
+    Key{"tmpfs", read_tmpfs},
+    Key{"read_only_root",
+        [](auto& in, auto& to) { return read_choice(in, kBooleans, to.isolation.read_only_root); }},
+    Key{"network", read_network},
+    Key{"uid_map", [](auto& in, auto& to) { return read_id_map(in, to.isolation.uid_map); }},
+    Key{"gid_map", [](auto& in, auto& to) { return read_id_map(in, to.isolation.gid_map); }},
     Key{"delegate",
         [](auto& in, auto& to) { return read_choice(in, kBooleans, to.placement.delegate); }}};
 

@@ -191,6 +191,14 @@ void write(TermWriter& out, const Answer& event) {
       event.what);
 }
 
+void write(TermWriter& out, const GroupEvent& event) {
+  out.tuple(4).atom("group_event").binary(event.group).atom(event.kind);
+  const bool counted = event.count > 0;
+  out.map((counted ? 1 : 0) + (event.limit.empty() ? 0 : 1));
+  if (counted) out.atom("count").count(event.count);
+  if (!event.limit.empty()) out.atom("limit").atom(event.limit);
+}
+
 void write(TermWriter& out, const Refused& event) {
   out.tuple(4).atom("refused").count(event.id).atom(event.request).atom(event.reason);
 }

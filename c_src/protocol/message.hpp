@@ -109,6 +109,44 @@ struct Placement {
   bool delegate = false;  ///< to the command's uid
 };
 
+/// |source| is the VM's, |target| the command's.
+struct Bind {
+  std::string source;
+  std::string target;
+  bool read_only = true;
+  bool operator==(const Bind&) const = default;
+};
+
+struct Tmpfs {
+  std::string target;
+  std::optional<std::uint64_t> bytes;
+  bool operator==(const Tmpfs&) const = default;
+};
+
+struct IdMap {
+  std::uint32_t inside = 0;
+  std::uint32_t outside = 0;
+  std::uint32_t count = 1;
+  bool operator==(const IdMap&) const = default;
+};
+
+/// What of the machine a command does not share.
+struct Isolation {
+  enum class Network : std::uint8_t { kHost, kNone, kPath };
+  std::vector<std::string> namespaces;  ///< "pid", "mount", ...
+  bool program_is_init = false;         ///< else pid 1 is an init of ours
+  std::optional<std::string> hostname;
+  std::optional<std::string> root;
+  std::optional<std::string> chroot;
+  std::vector<Bind> binds;
+  std::vector<Tmpfs> tmpfs;
+  bool read_only_root = false;
+  Network network = Network::kHost;
+  std::string netns;  ///< with kPath
+  std::vector<IdMap> uid_map;
+  std::vector<IdMap> gid_map;
+};
+
 // ---- Requests: VM to worker
 
 struct Hello {
@@ -138,6 +176,7 @@ struct Start {
   std::vector<Fd> fds;
   Identity identity;
   Placement placement;
+  Isolation isolation;
   Seal seal;
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
@@ -198,6 +237,20 @@ struct Control {
   std::string value;
 };
 
+/// The same of a parent group, with the commands in it, see README.md, "Groups".
+struct GroupControl {
+  enum class Op : std::uint8_t {
+    kControl,  ///< |control|, whose id is 0
+    kMake,
+    kRemove,
+    kWatch,
+    kUnwatch
+  };
+  std::string group;
+  Op op = Op::kControl;
+  Control control;
+};
+
 /// Makes a pipe that commands may be given by this name.
 struct OpenLink {
   std::string name;
@@ -222,7 +275,7 @@ struct Unusable {
 };
 
 using Request = std::variant<Hello, Start, Input, CloseInput, Credit, Signal, Stop, Control,
-                             OpenLink, CloseLink, Ping, Shutdown, Unusable>;
+                             GroupControl, OpenLink, CloseLink, Ping, Shutdown, Unusable>;
 
 // ---- Events: worker to VM
 
@@ -341,6 +394,14 @@ struct Answer {
       what;
 };
 
+/// Something has happened in a group that is watched.
+struct GroupEvent {
+  std::string group;
+  std::string_view kind;    ///< "populated", "empty", "oom", "limit_hit"
+  std::string_view limit;   ///< of limit_hit, "memory" or "pids"
+  std::uint64_t count = 0;  ///< of oom and limit_hit: how often by now
+};
+
 struct Refused {
   Id id = 0;
   std::string request;
@@ -356,6 +417,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Stuck, Ended, Answer, Refused, Pong, VmSignal>;
+                           Stuck, Ended, Answer, GroupEvent, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

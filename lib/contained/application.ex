@@ -5,8 +5,9 @@ defmodule Contained.Application do
 
   @impl true
   def start(_type, _args) do
-    # This process lives as long as the application does, and so does its table.
+    # This process lives as long as the application does, and so do its tables.
     Contained.Info.new_table()
+    Contained.Cgroup.Places.new_table()
 
     opts = [name: Contained.Launcher] ++ Application.get_env(:contained, :launcher, [])
 

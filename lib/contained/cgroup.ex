@@ -8,16 +8,17 @@ defmodule Contained.Cgroup do
       :ok = Contained.Cgroup.freeze(process)
       :ok = Contained.Cgroup.thaw(process)
 
-  All functions are for any process, not for the owner of the command alone. They go through the
-  launcher to its port program, which does what is asked and reads back what it wrote; each gives up
+  All functions are for any process, not for the owner of the command alone. With native functions (see
+  `Contained.Native`) the VM looks by itself, once it knows where; else, and when there is anything to refuse, they go
+  through the launcher to its port program, which does what is asked and reads back what it wrote; each gives up
   after ten seconds. What the kernel refuses is `{:error, %Contained.Error{}}` with its POSIX reason. For
   a command that has ended the reason is `:esrch`, for what does not exist on this machine `:enotsup`.
 
   The limits are those of `:limits` in `Contained.start/3`, see the guide "Limits".
   """
 
-  alias Contained.Cgroup.{Name, Stats}
-  alias Contained.{Error, Limits, Options, Process, Session}
+  alias Contained.Cgroup.{Name, Places, Stats}
+  alias Contained.{Error, Limits, Native, Options, Process, Session}
 
   # How long freezing may take; a task that waits for a disk that does not answer takes longer.
   @freeze_timeout 5_000
@@ -69,8 +70,22 @@ defmodule Contained.Cgroup do
   """
   @spec stats(target) :: {:ok, map} | {:error, Error.t()}
   def stats(process) do
-    with {:ok, numbers} <- Session.control(process, :stats), do: {:ok, Stats.stats(numbers)}
+    answer = process |> Places.stats() |> or_port(process, :stats)
+    with {:ok, numbers} <- answer, do: {:ok, Stats.stats(numbers)}
   end
+
+  # What the VM does by itself, or the port program. That has the last word: it knows whether the command has
+  # ended, may do more, and its refusals are the same on every machine.
+  defp perform(process, operation, native) do
+    with {:ok, places} <- Places.fetch(process) do
+      native.(places)
+    end
+    |> or_port(process, operation)
+  end
+
+  defp or_port({:ok, term}, _process, _operation), do: {:ok, term}
+  defp or_port({:error, %Error{}} = error, _process, _operation), do: error
+  defp or_port(_none_or_refused, process, operation), do: Session.control(process, operation)
 
   @doc """
   How much the command has had to wait for processors, memory and disks, in percent of the last 10, 60 and
@@ -108,10 +123,16 @@ defmodule Contained.Cgroup do
   """
   @spec processes(target) :: {:ok, [map]} | {:error, Error.t()}
   def processes(process) do
-    with {:ok, all} <- Session.control(process, :processes) do
+    with {:ok, all} <- perform(process, :processes, &Native.processes/1) do
       {:ok, Enum.map(all, &Stats.process/1)}
     end
   end
+
+  @doc """
+  The ids of the threads of the command and its descendants, gettid(2). A process's first thread has its own id.
+  """
+  @spec threads(target) :: {:ok, [pos_integer]} | {:error, Error.t()}
+  def threads(process), do: perform(process, :threads, &Native.threads/1)
 
   @doc """
   Whether the process `os_pid` is the command or one of its descendants. False when the command has
@@ -133,7 +154,8 @@ defmodule Contained.Cgroup do
   """
   @spec limits(target) :: {:ok, keyword} | {:error, Error.t()}
   def limits(process) do
-    with {:ok, wire} <- Session.control(process, :limits), do: {:ok, Limits.decode(wire)}
+    answer = perform(process, :limits, &Native.limits/1)
+    with {:ok, wire} <- answer, do: {:ok, Limits.decode(wire)}
   end
 
   @doc """
@@ -144,7 +166,7 @@ defmodule Contained.Cgroup do
   @spec set_limits(target, keyword | map) :: :ok | {:error, Error.t()}
   def set_limits(process, limits) do
     case Limits.encode(limits) do
-      {:ok, wire} -> done(Session.control(process, {:set_limits, wire}))
+      {:ok, wire} -> done(perform(process, {:set_limits, wire}, &Native.set_limits(&1, wire)))
       {:error, text} -> raise ArgumentError, "invalid limits: #{text}"
     end
   end
@@ -158,9 +180,9 @@ defmodule Contained.Cgroup do
   """
   @spec freeze(target) :: :ok | {:error, Error.t()}
   def freeze(process) do
-    with {:ok, _} <- Session.control(process, :freeze),
+    with {:ok, _} <- perform(process, :freeze, &Native.freeze/1),
          {:error, %{reason: :timeout}} = error <- await(process, true) do
-      Session.control(process, :thaw)
+      perform(process, :thaw, &Native.thaw/1)
       error
     else
       {:error, error} -> {:error, error}
@@ -171,7 +193,7 @@ defmodule Contained.Cgroup do
   @doc "Lets the processes of the command go on."
   @spec thaw(target) :: :ok | {:error, Error.t()}
   def thaw(process) do
-    with {:ok, _} <- Session.control(process, :thaw), do: await(process, false)
+    with {:ok, _} <- perform(process, :thaw, &Native.thaw/1), do: await(process, false)
   end
 
   defp await(process, frozen?), do: await(process, frozen?, now() + @freeze_timeout)
@@ -200,7 +222,16 @@ defmodule Contained.Cgroup do
   their end, see `Contained.Process.stop/2`; `Contained.Process.await/2` tells it.
   """
   @spec kill(target) :: :ok | {:error, Error.t()}
-  def kill(process), do: done(Session.control(process, :kill))
+  def kill(process) do
+    with {:ok, places} <- Places.fetch(process),
+         {:ok, nil} <- Native.kill(places) do
+      # It finds a command that has left its groups. Nobody waits for one that hangs.
+      Session.Requests.tell(process, :kill)
+    else
+      {:error, %Error{} = error} -> {:error, error}
+      _none_or_refused -> done(Session.control(process, :kill))
+    end
+  end
 
   @doc """
   Moves a process that was started by others into the command's control group: it is limited,
@@ -208,7 +239,7 @@ defmodule Contained.Cgroup do
   """
   @spec migrate(target, pos_integer) :: :ok | {:error, Error.t()}
   def migrate(process, os_pid) when is_integer(os_pid) and os_pid in 2..0x7FFFFFFF do
-    done(Session.control(process, {:migrate, os_pid}))
+    done(perform(process, {:migrate, os_pid}, &Native.migrate(&1, os_pid)))
   end
 
   @doc """
@@ -218,7 +249,7 @@ defmodule Contained.Cgroup do
   @spec get(target, binary) :: {:ok, binary} | {:error, Error.t()}
   def get(process, file) do
     unless Name.file?(file), do: invalid!(file)
-    Session.control(process, {:get, file})
+    perform(process, {:get, file}, &Native.get(&1, file))
   end
 
   @doc """
@@ -231,7 +262,7 @@ defmodule Contained.Cgroup do
     unless Name.settable?(file), do: invalid!(file)
 
     case Options.Check.setting_value(value) do
-      {:ok, text} -> done(Session.control(process, {:set, file, text}))
+      {:ok, text} -> done(perform(process, {:set, file, text}, &Native.set(&1, file, text)))
       :error -> raise ArgumentError, "invalid value for #{file}: #{inspect(value)}"
     end
   end
@@ -245,6 +276,13 @@ defmodule Contained.Cgroup do
   @doc "The directory of the command's control group, `\"\"` where it has none."
   @spec path(target) :: {:ok, binary} | {:error, Error.t()}
   def path(process), do: Session.control(process, :path)
+
+  @doc """
+  Where the command's control groups are, as the functions of `Contained.Native` take them: first the one that
+  tracks it, on v1 those of its limits beside it. `[]` where it has none.
+  """
+  @spec places(target) :: {:ok, [Native.place()]} | {:error, Error.t()}
+  def places(process), do: Session.control(process, :places)
 
   defp done({:ok, _nothing}), do: :ok
   defp done({:error, error}), do: {:error, error}

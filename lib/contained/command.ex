@@ -6,8 +6,9 @@ defmodule Contained.Command do
   # absolute path last, by `check/1`, when the collectables are open.
 
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
+  alias Contained.Container.Placement
   alias Contained.Environment.Files
-  alias Contained.Options.Fds
+  alias Contained.Options.{Fds, Namespaces}
 
   defstruct kind: :cmd,
             spec: %{},
@@ -55,6 +56,7 @@ defmodule Contained.Command do
     Enum.each(args, &check_argument!(kind, &1))
 
     with {:ok, options} <- parse(kind, program, opts),
+         {:ok, options} <- Placement.enter(options),
          {:ok, place} <- locate(kind, program, options) do
       build(kind, place, args, options, {program, args, opts})
     end
@@ -70,7 +72,28 @@ defmodule Contained.Command do
 
   # Each look at a file from here is a trip to a dirty scheduler, so where a failure has nothing to
   # undo the child itself looks for the program.
+  # In a root of its own the VM sees nothing.
   defp locate(kind, program, options) do
+    if Namespaces.rooted?(options),
+      do: locate_in_root(program, options),
+      else: locate_here(kind, program, options)
+  end
+
+  @usual "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+  defp locate_in_root(<<?/, _::binary>> = path, _options), do: {:ok, path}
+
+  defp locate_in_root(_program, %{arg0: _name}) do
+    raise ArgumentError, ~s(cannot use "arg0" for a program without an absolute path in "root")
+  end
+
+  defp locate_in_root(program, _options) do
+    if program == "" or :binary.match(program, "/") != :nomatch,
+      do: {:error, error(:enoent, :exec, program)},
+      else: {:ok, {program, Executable.search_path(program) || @usual}}
+  end
+
+  defp locate_here(kind, program, options) do
     path = if plain?(kind, options), do: Executable.search_path(program)
     if path, do: {:ok, {program, path}}, else: with({:ok, path} <- find(program), do: {:ok, path})
   end
@@ -95,8 +118,9 @@ defmodule Contained.Command do
   def shell(line, opts) do
     check_program!(:shell, line)
     args = ["-c", "(" <> body(line) <> "\n)"]
-    options = Options.parse!(:shell, opts)
-    build(:shell, shell_place(options), args, options, {line, [], opts})
+
+    with {:ok, options} <- :shell |> Options.parse!(opts) |> Placement.enter(),
+         do: build(:shell, shell_place(options), args, options, {line, [], opts})
   end
 
   # As System.shell/2: the first in PATH. It names itself by that path in its messages.
@@ -118,7 +142,8 @@ defmodule Contained.Command do
   def check(
         %__MODULE__{call: {<<?/, _::binary>>, _args, _opts}, spec: %{program: path}} = command
       )
-      when command.kind in [:stream, :start, :daemon] do
+      when command.kind in [:stream, :start, :daemon] and
+             not is_map_key(command.spec, :root) and not is_map_key(command.spec, :chroot) do
     with {:error, reason} <- Executable.check(path), do: {:error, error(reason, :exec, path)}
   end
 
@@ -153,9 +178,10 @@ defmodule Contained.Command do
 
   defp build(kind, place, args, options, call) do
     refuse_conflicts!(options)
-    spec = spec(kind, place, args, options)
+    spec = kind |> spec(place, args, options) |> Placement.put(options)
 
     with {:ok, who} <- Identity.resolve(options), {:ok, files} <- Files.changes(options) do
+      who = put_elem(who, 0, Namespaces.ids(elem(who, 0), spec, options))
       {:ok, build(kind, spec |> put_env(files) |> put_identity(who), options, call)}
     end
   end
@@ -246,6 +272,7 @@ defmodule Contained.Command do
     |> put_ladder(ladder(options))
     |> Map.merge(Confinement.spec(options))
     |> Map.merge(Fds.spec(options))
+    |> Map.merge(Namespaces.spec(options))
   end
 
   # The next generation must not find anybody of the one before.

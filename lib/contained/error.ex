@@ -5,8 +5,9 @@ defmodule Contained.Error do
     * `:reason` - a POSIX name (`:enoent`, `:eacces`, ...) or one of `:launcher_down`, `:noproc`,
       `:timeout`, `:exit_status`, ...
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
-      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:seccomp`, `:landlock`, `:fork`, ...,
-      `:launcher`; of a daemon also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
+      `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:namespace`,
+      `:mount`, `:id_map`, `:network`, `:seccomp`, `:landlock`, `:fork`, ..., `:container`, `:launcher`; of a daemon
+      also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -79,6 +80,10 @@ defmodule Contained.Error do
     oom_score_adj: "cannot set the :oom_score_adj of the command",
     capabilities: "cannot set the capabilities of the command",
     no_new_privs: "cannot set :no_new_privs",
+    namespace: "cannot make the namespace",
+    mount: "cannot mount for the command",
+    id_map: "cannot map the ids of the user namespace:",
+    network: "cannot enter the network",
     seccomp: "cannot apply the :seccomp filter",
     landlock: "cannot restrict the command to the :landlock paths",
     signal: "cannot reach the command",
@@ -90,6 +95,7 @@ defmodule Contained.Error do
     lock: "cannot lock the file of :single_instance",
     notify: "cannot open the socket for what the daemon's program tells",
     ready: "the daemon did not become ready:",
+    container: "cannot run the command in the container",
     launcher: "cannot run the command by the launcher"
   }
 
@@ -118,6 +124,8 @@ defmodule Contained.Error do
 
   defp why(%{stage: :ready, reason: :exit_status} = error), do: "it " <> ending(error)
   defp why(%{stage: :ready, reason: :check_failed}), do: "the function of :ready failed"
+
+  defp why(%{stage: :container, reason: :noproc}), do: "it is not running"
 
   # Of a name that is looked up, or of a process, no file is missing.
   defp why(%{stage: stage, reason: :enoent}) when stage in [:user, :group, :groups],

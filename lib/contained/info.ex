@@ -7,6 +7,7 @@ defmodule Contained.Info do
 
   @table __MODULE__
   @timeout 1_000
+  @for_us [:ref, :grace]
 
   @type t :: %{version: binary | nil, launchers: [map], commands: [map]}
 
@@ -95,13 +96,43 @@ defmodule Contained.Info do
     %{
       version: version(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
-      commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.delete(&1, :ref))
+      commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.drop(&1, @for_us))
     }
   end
 
   @doc "The running commands, each with the reference by which its launcher knows it."
   @spec commands() :: [map]
   def commands, do: Enum.flat_map(launchers(), &commands/1)
+
+  @doc "The running commands, for people."
+  @spec list() :: [map]
+  def list, do: Enum.map(commands(), &Map.drop(&1, @for_us))
+
+  @doc "Stops all running commands at the same time."
+  @spec stop_all(:default | keyword) :: :ok | {:error, :timeout}
+  def stop_all(ladder) do
+    commands()
+    |> Enum.map(&handle/1)
+    |> Task.async_stream(&Contained.Process.stop(&1, ladder),
+      max_concurrency: 10_000,
+      timeout: :infinity
+    )
+    |> Enum.find(:ok, &(&1 != {:ok, :ok}))
+    |> settled()
+  end
+
+  # The port program gives SIGKILL, after the ladder, five seconds.
+  defp handle(command) do
+    fields =
+      command
+      |> Map.take([:ref, :launcher, :owner, :os_pid])
+      |> Map.put(:patience, command.grace + 7_000)
+
+    struct!(Contained.Process, fields)
+  end
+
+  defp settled(:ok), do: :ok
+  defp settled({:ok, error}), do: error
 
   defp launchers, do: Enum.flat_map(registered(), &ask/1)
 

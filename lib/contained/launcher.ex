@@ -34,7 +34,8 @@ defmodule Contained.Launcher do
   A launcher outlives its port program. When the program dies, its commands die with it, whoever
   waits for one is told `:launcher_down` at once, and the program is started again: first
   immediately, then after 50 ms, doubling to 2 s. A command that comes meanwhile waits for that. A
-  program that hangs is recognised within three seconds and killed.
+  program that hangs is recognised within three seconds and killed; with native functions (see
+  `Contained.Native`) its commands are killed by the VM itself, without its help.
 
   When the launcher is shut down by its supervisor, each command is stopped by its own ladder (see
   `:stop_signal` in `Contained.start/3`) before the launcher ends. Its child specification allows
@@ -48,8 +49,19 @@ defmodule Contained.Launcher do
 
   use GenServer
 
+  alias Contained.Cgroup.Places
   alias Contained.{Info, Protocol, Signals, Telemetry}
-  alias Contained.Launcher.{Arguments, Backoff, Heartbeat, Link, Links, Sessions}
+
+  alias Contained.Launcher.{
+    Arguments,
+    Backoff,
+    Containers,
+    Heartbeat,
+    Link,
+    Links,
+    Rescue,
+    Sessions
+  }
 
   @heartbeat 500
   @shutdown 30_000
@@ -112,6 +124,7 @@ defmodule Contained.Launcher do
   def init(opts) do
     Process.flag(:trap_exit, true)
     Info.register(opts[:name])
+    Places.forget_dead()
 
     {:ok,
      %__MODULE__{
@@ -186,9 +199,15 @@ defmodule Contained.Launcher do
     perform(state, Sessions.signal(state.sessions, ref, number, target, reply))
   end
 
+  defp handle({:contained, :control, {:group, _path} = group, operation, reply}, state),
+    do: ask(state, Sessions.control(state.sessions, group, operation, reply))
+
   defp handle({:contained, :control, ref, operation, reply}, state) do
     perform(state, Sessions.control(state.sessions, ref, operation, reply))
   end
+
+  defp handle({:contained, :container, request}, state),
+    do: perform(state, Containers.request(state.sessions, request))
 
   defp handle({:contained, :link, change}, state),
     do: link(state, Links.change(state.links, change))
@@ -203,6 +222,9 @@ defmodule Contained.Launcher do
   defp handle({{:owner_down, id}, _monitor, :process, _pid, _reason}, state) do
     perform(state, Sessions.owner_down(state.sessions, id))
   end
+
+  defp handle({{:container_down, path}, _monitor, :process, _pid, _reason}, state),
+    do: perform(state, Containers.request(state.sessions, {:close, path}))
 
   defp handle({{:link_owner_down, name}, _monitor, :process, _pid, _reason}, state),
     do: link(state, Links.change(state.links, {:close, name}))
@@ -220,7 +242,7 @@ defmodule Contained.Launcher do
     state
   end
 
-  # What a closed port has left behind, and strangers' messages.
+  # Of a closed port, and of strangers.
   defp handle(_other, state), do: state
 
   ## Questions about no command
@@ -235,8 +257,9 @@ defmodule Contained.Launcher do
     ensure_ticking(greet_waiting(state))
   end
 
-  defp question(:sweep, reply, state) do
-    {sessions, effects} = Sessions.sweep(state.sessions, reply)
+  defp question(:sweep, reply, state), do: ask(state, Sessions.sweep(state.sessions, reply))
+
+  defp ask(state, {sessions, effects}) do
     state = ensure_open(%{state | sessions: sessions})
     # What could not be opened has answered by now.
     if Sessions.idle?(state.sessions),
@@ -259,6 +282,11 @@ defmodule Contained.Launcher do
   end
 
   defp start(state, ref, owner, spec) do
+    failed = Sessions.misplaced(state.sessions, spec)
+    if failed, do: tell(ref, failed) && state, else: add(state, ref, owner, spec)
+  end
+
+  defp add(state, ref, owner, spec) do
     {id, sessions} = Sessions.reserve(state.sessions)
     monitor = :erlang.monitor(:process, owner, tag: {:owner_down, id})
     sessions = Sessions.add(sessions, id, ref, {owner, monitor}, spec)
@@ -335,6 +363,11 @@ defmodule Contained.Launcher do
     state
   end
 
+  defp effect({:places, ref, places}, state) do
+    if places, do: Places.note(ref, places), else: Places.forget(ref)
+    state
+  end
+
   defp effect({:demonitor, monitor}, state) do
     Process.demonitor(monitor, [:flush])
     state
@@ -373,9 +406,12 @@ defmodule Contained.Launcher do
   defp down(state) do
     Telemetry.report([:launcher, :down], %{launcher: state.name || self()})
     Info.closed()
+    # Mostly its guardian has done so, but it may have been killed as well.
+    Rescue.kill_groups(state.link, 0)
     # What the next one is told of the links waits from now on, before anything that names one.
     state = link(%{state | link: Link.close(state.link)}, Links.all(state.links))
     state = fail_all(state, :launcher_down)
+    state = perform(state, Containers.again(state.sessions))
     if state.stopping? or state.lifetime != :permanent, do: state, else: reopen(state)
   end
 
@@ -394,15 +430,14 @@ defmodule Contained.Launcher do
 
   # It hangs, or talks nonsense.
   defp kill(state) do
+    Rescue.kill_groups(state.link, @cleanup)
     Link.kill(state.link, if(state.stopping?, do: @patience, else: @cleanup))
     down(state)
   end
 
   defp heard(state, kind) do
-    case Heartbeat.heard(state.beat, kind) do
-      beat when beat === state.beat -> state
-      beat -> %{state | beat: beat}
-    end
+    beat = Heartbeat.heard(state.beat, kind)
+    if beat === state.beat, do: state, else: %{state | beat: beat}
   end
 
   defp ensure_ticking(%{tick: nil} = state) do

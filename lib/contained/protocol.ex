@@ -20,10 +20,15 @@ defmodule Contained.Protocol do
           | :freeze
           | :thaw
           | :kill
+          | :threads
+          | :places
           | {:set_limits, [{binary, binary}]}
           | {:migrate, pos_integer}
           | {:get, binary}
           | {:set, binary, binary}
+
+  @typedoc "What may be asked about a parent group as well."
+  @type group_operation :: operation | :make | :remove | :watch | :unwatch
 
   @typedoc "Chosen by the launcher for a `control` request, 0 to 2^31-1."
   @type control :: 0..0x7FFFFFFF
@@ -42,6 +47,7 @@ defmodule Contained.Protocol do
           | {:stuck, id}
           | {:ended, id, map}
           | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
+          | {:group_event, binary, :populated | :empty | :oom | :limit_hit, map}
           | {:refused, id | 0, atom, atom}
           | {:pong, non_neg_integer}
           | {:vm_signal, pos_integer}
@@ -85,6 +91,9 @@ defmodule Contained.Protocol do
   @spec control(id, control, operation) :: iodata
   def control(id, ref, operation), do: encode({:control, id, ref, operation})
 
+  @spec group_control(control, binary, group_operation) :: iodata
+  def group_control(ref, path, operation), do: encode({:group_control, ref, path, operation})
+
   @spec open_link(binary) :: iodata
   def open_link(name), do: encode({:open_link, name})
 
@@ -125,7 +134,7 @@ defmodule Contained.Protocol do
 
   defp events do
     [:hello, :started, :failed, :output, :closed, :input_credit, :input_closed] ++
-      [:signaled, :stuck, :ended, :answer, :refused, :pong, :vm_signal]
+      [:signaled, :stuck, :ended, :answer, :group_event, :refused, :pong, :vm_signal]
   end
 
   defp keys do
@@ -133,7 +142,7 @@ defmodule Contained.Protocol do
       [:left_behind, :unkilled, :wall_us, :user_us, :system_us, :max_rss_kb] ++
       [:stdout_bytes, :stderr_bytes, :memory_peak, :oom_kills, :io_read, :io_written] ++
       [:pids_peak, :not_applied, :limits] ++
-      [:pid, :ppid, :start_time, :state, :name, :command]
+      [:pid, :ppid, :start_time, :state, :name, :command] ++ [:count, :limit]
   end
 
   defp values do
@@ -141,13 +150,14 @@ defmodule Contained.Protocol do
       [:stopped, :output_limit, :oom, nil, :cgroup2, :hybrid, :cgroup1, :best_effort, :none] ++
       [:clone3, :pidfd_open, :close_range, :splice, :openat2, :cwd] ++
       [:start, :input, :close_input, :credit, :stop, :control, :ping, :shutdown, :""] ++
-      [:open_link, :close_link]
+      [:open_link, :close_link] ++
+      [:group_control, :populated, :empty, :limit_hit, :memory, :pids]
   end
 
   defp stages do
     [:none, :option, :cgroup, :pipe, :fork, :stdio, :session, :rlimit, :signal, :chdir] ++
       [:exec, :file, :protocol, :limit, :ids, :nice, :oom_score_adj, :capabilities] ++
-      [:no_new_privs, :seccomp, :landlock]
+      [:no_new_privs, :namespace, :mount, :id_map, :network, :seccomp, :landlock, :container]
   end
 
   defp reasons do

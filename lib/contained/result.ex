@@ -15,6 +15,7 @@ defmodule Contained.Result do
       * `:timeout` - its `:timeout` was over
       * `:stopped` - it was stopped
       * `:output_limit` - it wrote more than `:max_output`
+      * `:watchdog` - the program of a daemon was silent for longer than its `:watchdog`
       * `:launcher_down` - its launcher went away, and the command with it
     * `:os_pid` - of the command; `nil` when the launcher went away before it was known
     * `:left_behind` - how many descendants were alive when the command exited

@@ -1,4 +1,4 @@
-// A session below a stub, as the worker would run it. Every process of it carries a mark in its
+// A session below a stub or an init, as the worker would run it. Every process of it carries a mark in its
 // environment, so that a survivor is found wherever it is.
 #pragma once
 
@@ -29,7 +29,8 @@ class StubRun {
     spec.env.push_back(mark_);
     auto pipe = make_pipe();
     spec.stdio[1] = pipe->write.get();
-    auto spawned = process::spawn_stub(spec, refused);
+    auto spawned = spec.isolation.own_init ? process::spawn_init(spec, refused)
+                                           : process::spawn_stub(spec, refused);
     if (!spawned) {
       failure_ = spawned.error();
       return;

@@ -41,7 +41,10 @@ defmodule Contained.CgroupTest do
 
   defp controls(dir), do: Enum.filter(told(dir), &(elem(&1, 0) in [:control, :sweep]))
 
+  # What the port program is asked, of which native functions would spare it most.
   setup do
+    Application.put_env(:contained, :native, false)
+    on_exit(fn -> Application.delete_env(:contained, :native) end)
     dir = new()
     %{dir: dir, session: session(dir)}
   end
@@ -49,6 +52,8 @@ defmodule Contained.CgroupTest do
   test "what is done and what is read", %{dir: dir, session: session} do
     for {fun, operation, term, result} <- [
           {&Cgroup.kill/1, :kill, nil, :ok},
+          {&Cgroup.threads/1, :threads, [42, 43], {:ok, [42, 43]}},
+          {&Cgroup.places/1, :places, [], {:ok, []}},
           {&Cgroup.path/1, :path, "/g/1", {:ok, "/g/1"}},
           {&Cgroup.migrate(&1, 77), {:migrate, 77}, nil, :ok},
           {&Cgroup.get(&1, "cpu.stat"), {:get, "cpu.stat"}, "a 1\n", {:ok, "a 1\n"}},

@@ -2,7 +2,7 @@ defmodule Contained.SingleInstanceTest do
   # `single_instance:` - one of it on the machine, whoever starts the other.
   use Contained.Case, async: true
 
-  import Contained.Proc, only: [kill: 2]
+  import Contained.Proc, only: [kill: 2, launcher_info: 1]
 
   alias Contained.{Daemon, Needs}
 
@@ -33,7 +33,7 @@ defmodule Contained.SingleInstanceTest do
     os_pid = Daemon.os_pid(first)
     noted(path, os_pid)
     assert start(path, id: :other) == {:error, {:already_running, os_pid}}
-    assert_receive {:EXIT, _pid, {:already_running, ^os_pid}}
+    assert_receive {:EXIT, _pid, {:already_running, ^os_pid}}, 30_000
     assert Daemon.stop(first) == :ok
     assert File.read!(path) == ""
     second = start(path)
@@ -93,7 +93,7 @@ defmodule Contained.SingleInstanceTest do
     daemon = start(path, launcher: launcher)
     before = Daemon.os_pid(daemon)
     noted(path, before)
-    kill("KILL", Contained.Measure.os_pids(launcher).worker)
+    kill("KILL", launcher_info(launcher).os_pids.worker)
     eventually(fn -> Daemon.os_pid(daemon) not in [before, :error] end, 30_000)
     noted(path, Daemon.os_pid(daemon))
     assert {:error, {:already_running, _}} = start(path, id: :other)

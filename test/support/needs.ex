@@ -36,6 +36,23 @@ defmodule Contained.Needs do
   @doc "A control group v2 for each command."
   def groups_v2, do: containment([:cgroup2, :hybrid])
 
+  @doc "The native functions, which are optional."
+  def native do
+    case Contained.Native.status() do
+      :loaded -> false
+      {:not_loaded, why} -> "needs the native functions: #{why}"
+    end
+  end
+
+  @doc "A kernel that tells this user when a group is under pressure."
+  def triggers do
+    with false <- file("cpu.pressure") do
+      window = 2_000_000
+      asked = Contained.Native.monitor_pressure("/proc/pressure", :cpu, :some, 100_000, window)
+      if match?({:ok, _}, asked), do: false, else: "needs triggers of pressure: #{inspect(asked)}"
+    end
+  end
+
   @doc "A file of a command's control group."
   def file(name) do
     with false <- groups() do

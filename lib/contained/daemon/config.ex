@@ -81,12 +81,26 @@ defmodule Contained.Daemon.Config do
   # A socket in the file system would not be seen there.
   defp refuse_notify!(options) do
     wanted = Enum.find([ready: :notify, watchdog: nil], &wanted?(options, &1))
+    hidden = Enum.find([:chroot, :root, :tmpfs], &hides?(&1, options[&1]))
 
-    for key <- [:chroot, :root], wanted != nil and options[key] != nil and apart?(options) do
+    if wanted != nil and hidden != nil and apart?(options) do
       raise ArgumentError,
-            ~s(cannot use "#{elem(wanted, 0)}" by a socket, a network of its own and "#{key}")
+            ~s(cannot use "#{elem(wanted, 0)}", a network of its own and "#{hidden}": the socket ) <>
+              "would not be found"
     end
   end
+
+  defp hides?(_key, none) when none in [nil, []], do: false
+
+  defp hides?(:tmpfs, mounts) do
+    place = System.tmp_dir!()
+    Enum.any?(mounts, &String.starts_with?(place <> "/", mount_point(&1) <> "/"))
+  end
+
+  defp hides?(_root, _path), do: true
+
+  defp mount_point({path, _bytes}), do: path
+  defp mount_point(path), do: path
 
   defp wanted?(options, {:watchdog, nil}), do: Map.has_key?(options, :watchdog)
   defp wanted?(options, {key, value}), do: options[key] == value

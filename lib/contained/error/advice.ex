@@ -3,6 +3,7 @@ defmodule Contained.Error.Advice do
   # What to do about an error, one sentence.
 
   alias Contained.Error
+  alias Contained.Error.Isolation
 
   @spec on(Error.t()) :: binary | nil
   def on(%{stage: :exec, reason: :enoent, subject: <<?/, _::binary>>}),
@@ -50,6 +51,15 @@ defmodule Contained.Error.Advice do
   def on(%{stage: stage, reason: reason})
       when stage in [:ids, :nice, :oom_score_adj, :capabilities] and reason in [:eperm, :eacces],
       do: "The VM has to run as root for that, or with the capability that it takes"
+
+  def on(%{stage: stage} = error) when stage in [:namespace, :mount, :id_map, :network],
+    do: Isolation.on(error)
+
+  def on(%{stage: :container, reason: :ebusy}),
+    do: "Another container of this launcher has that :group and :name"
+
+  def on(%{stage: :container, reason: :noproc}),
+    do: "Start it under a supervisor, before what runs in it"
 
   def on(%{stage: :launcher, reason: :noproc}),
     do: "Start it under a supervisor, or use launcher: :dedicated"

@@ -10,14 +10,14 @@ defmodule Contained.Launcher.Controls do
 
   @type t :: %__MODULE__{
           next: Protocol.control(),
-          waiting: %{Protocol.control() => {Protocol.id() | 0, reference}}
+          waiting: %{Protocol.control() => {Protocol.id() | 0, reference | tuple}}
         }
 
   @spec new() :: t
   def new, do: %__MODULE__{}
 
   @doc "Notes that `reply` waits for an answer about the session `id`, 0 for none."
-  @spec add(t, Protocol.id() | 0, reference) :: {Protocol.control(), t}
+  @spec add(t, Protocol.id() | 0, reference | tuple) :: {Protocol.control(), t}
   def add(%{next: ref} = controls, id, reply) when is_map_key(controls.waiting, ref) do
     add(%{controls | next: following(ref)}, id, reply)
   end
@@ -54,6 +54,10 @@ defmodule Contained.Launcher.Controls do
     {of_it, others} = Enum.split_with(controls.waiting, fn {_ref, {of, _reply}} -> of == id end)
     {for({_ref, {_id, reply}} <- of_it, do: reply), %{controls | waiting: Map.new(others)}}
   end
+
+  @doc "All who wait for an answer about the session `id`, 0 for none."
+  @spec waiting_for(t, Protocol.id() | 0) :: [reference | tuple]
+  def waiting_for(controls, id), do: for({_ref, {^id, reply}} <- controls.waiting, do: reply)
 
   @doc "All who wait."
   @spec waiting(t) :: [reference]

@@ -8,9 +8,10 @@ defmodule Contained.Launcher.Sessions do
   #     {:tell, reference, term}    to the session's client, tagged with its reference
   #     {:reply, reference, term}   to whoever asked; an alias of theirs
   #     {:report, event, metadata}  something that the world may want to know of, see Telemetry
+  #     {:places, reference, list}  where the session's control groups are; nil: forget it
   #     {:demonitor, reference}     the owner need not be watched any longer
 
-  alias Contained.Launcher.{Controls, Feed}
+  alias Contained.Launcher.{Controls, Feed, Groups}
   alias Contained.Protocol
 
   @max_id 0x7FFFFFFF
@@ -18,18 +19,20 @@ defmodule Contained.Launcher.Sessions do
   defmodule Entry do
     @moduledoc false
     # `held` is the specification of one that has to wait for others of its slot, with the frames
-    # that are to follow.
+    # that are to follow; `container` is the reference of the one that it belongs to.
     defstruct [:ref, :owner, :monitor, :program, :since, :os_pid, :grace, :slot, :held] ++
-                [feeds: %{}, stops: [], signals: [], stopping?: false]
+                [container: nil, feeds: %{}, stops: [], signals: [], asked: %{}] ++
+                [stopping?: false, placed?: false]
   end
 
-  defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new()
+  defstruct entries: %{}, ids: %{}, next: 1, controls: Controls.new(), groups: Groups.new()
 
   @type t :: %__MODULE__{
           entries: %{Protocol.id() => struct},
           ids: %{reference => Protocol.id()},
           next: Protocol.id(),
-          controls: Controls.t()
+          controls: Controls.t(),
+          groups: Groups.t()
         }
   @type effect ::
           {:launch, Protocol.id(), map}
@@ -37,6 +40,7 @@ defmodule Contained.Launcher.Sessions do
           | {:tell, reference, term}
           | {:reply, reference, term}
           | {:report, [atom], map}
+          | {:places, reference, list | nil}
           | {:demonitor, reference}
 
   @spec new() :: t
@@ -80,10 +84,24 @@ defmodule Contained.Launcher.Sessions do
       since: System.os_time(:millisecond),
       grace: grace(spec),
       slot: spec[:slot],
+      container: container(sessions, spec),
       feeds: feeds(spec)
     }
 
     put(%{sessions | ids: Map.put(sessions.ids, ref, id)}, id, entry)
+  end
+
+  @doc "Why no session can be started where `spec` wants it: its container is gone. `nil` if it can."
+  @spec misplaced(t, map) :: {:failed, :container, atom, binary} | nil
+  def misplaced(sessions, spec) do
+    case Groups.place(sessions.groups, spec[:container]) do
+      {:ok, _container} -> nil
+      {:error, reason} -> {:failed, :container, reason, spec.container}
+    end
+  end
+
+  defp container(sessions, spec) do
+    with {:ok, ref} <- Groups.place(sessions.groups, spec[:container]), do: ref
   end
 
   @doc """
@@ -92,7 +110,7 @@ defmodule Contained.Launcher.Sessions do
   """
   @spec launch(t, Protocol.id(), map) :: {t, [effect]}
   def launch(sessions, id, spec) do
-    {slot, spec} = Map.pop(spec, :slot)
+    {slot, spec} = spec |> Map.delete(:container) |> Map.pop(:slot)
 
     if slot != nil and leaving?(%{sessions | entries: Map.delete(sessions.entries, id)}, slot) do
       {put(sessions, id, %{sessions.entries[id] | held: {spec, []}}), []}
@@ -193,23 +211,50 @@ defmodule Contained.Launcher.Sessions do
   defp begin_stop(sessions, id, entry, _ladder),
     do: finish(sessions, id, entry, {:failed, :launcher, :ecanceled, entry.program})
 
-  @doc "Asks about a session. The answer is `{:ok, term}` or `{:error, stage, errno, subject}`."
-  @spec control(t, reference, Protocol.operation(), reference) :: {t, [effect]}
+  @doc """
+  Asks about a session, or the group of that path. The answer is `{:ok, term}` or
+  `{:error, stage, errno, subject}`.
+  """
+  @spec control(
+          t,
+          reference | {:group, binary},
+          Protocol.group_operation(),
+          reference | {:end, binary}
+        ) ::
+          {t, [effect]}
+  def control(sessions, {:group, path}, operation, reply),
+    do: ask(sessions, 0, reply, &Protocol.group_control(&1, path, operation))
+
   def control(sessions, ref, operation, reply) do
-    with_entry(sessions, ref, reply(reply, gone()), fn id, _entry ->
-      ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+    with_entry(sessions, ref, reply(reply, gone()), fn id, entry ->
+      {control, sessions, effects} =
+        ask(sessions, id, reply, &Protocol.control(id, &1, operation))
+
+      {asked(sessions, id, entry, {control, operation}), effects}
     end)
   end
+
+  # What the answer will tell of the session's places, or make of those that are known.
+  defp asked(sessions, id, entry, {control, :places}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :places)})
+
+  defp asked(sessions, id, entry, {control, {:set_limits, _}}),
+    do: put(sessions, id, %{entry | asked: Map.put(entry.asked, control, :set_limits)})
+
+  defp asked(sessions, _id, _entry, _other), do: sessions
 
   defp gone, do: {:error, :signal, :esrch, ""}
 
   @doc "Asks for what launchers before have left to be removed."
   @spec sweep(t, reference) :: {t, [effect]}
-  def sweep(sessions, reply), do: ask(sessions, 0, reply, &Protocol.sweep/1)
+  def sweep(sessions, reply) do
+    {_control, sessions, effects} = ask(sessions, 0, reply, &Protocol.sweep/1)
+    {sessions, effects}
+  end
 
   defp ask(sessions, id, reply, frame) do
     {ref, controls} = Controls.add(sessions.controls, id, reply)
-    {%{sessions | controls: controls}, [{:frame, frame.(ref)}]}
+    {ref, %{sessions | controls: controls}, [{:frame, frame.(ref)}]}
   end
 
   defp new_grace(entry, :default), do: entry.grace
@@ -228,15 +273,22 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "An event of the port program, `output` excepted: see `ref/2`."
   @spec event(t, Protocol.event()) :: {t, [effect]}
-  def event(sessions, {:answer, _id, ref, answer}) do
-    answered(sessions, Controls.take(sessions.controls, ref), answer)
+  def event(sessions, {:answer, id, ref, answer}) do
+    {sessions, noted} = noted(sessions, id, ref, answer)
+    {sessions, replied} = answered(sessions, Controls.take(sessions.controls, ref), answer)
+    # Who is told finds them noted.
+    {sessions, noted ++ replied}
   end
 
   # A refusal does not name the request.
-  def event(sessions, {:refused, id, :control, reason}) do
+  def event(sessions, {:refused, id, request, reason})
+      when request in [:control, :group_control] do
     answer = {:error, :option, :einval, Atom.to_string(reason)}
     answered(sessions, Controls.take_first(sessions.controls, id), answer)
   end
+
+  def event(sessions, {:group_event, path, kind, details}),
+    do: {sessions, Groups.event(sessions.groups, path, kind, details)}
 
   def event(sessions, event) do
     id = elem(event, 1)
@@ -248,7 +300,10 @@ defmodule Contained.Launcher.Sessions do
   end
 
   defp event(sessions, id, entry, {:started, _, os_pid}) do
-    {put(sessions, id, %{entry | os_pid: os_pid}), [tell(entry, {:started, os_pid})]}
+    entry = %{entry | os_pid: os_pid}
+
+    {put(sessions, id, entry),
+     [tell(entry, {:started, os_pid}) | tell_container(entry, :started, os_pid)]}
   end
 
   defp event(sessions, id, entry, {:failed, _, stage, errno, subject}) do
@@ -308,9 +363,32 @@ defmodule Contained.Launcher.Sessions do
       else: [{:report, [:command, :left_behind], Map.merge(metadata, counts)}]
   end
 
+  # A container's group is gone, or resists.
+  defp answered(sessions, {{:end, path}, controls}, _answer) do
+    {groups, effects} = Groups.ended(sessions.groups, path)
+    {%{sessions | controls: controls, groups: groups}, effects}
+  end
+
   defp answered(sessions, {reply, controls}, answer) do
     {%{sessions | controls: controls}, reply(reply, answer)}
   end
+
+  defp noted(sessions, id, control, answer) do
+    with %{^id => %{asked: %{^control => kind} = asked} = entry} <- sessions.entries do
+      {placed?, effects} = places(kind, answer, entry)
+      entry = %{entry | asked: Map.delete(asked, control), placed?: placed?}
+      {put(sessions, id, entry), effects}
+    else
+      _not_asked -> {sessions, []}
+    end
+  end
+
+  defp places(:places, {:ok, places}, entry), do: {true, [{:places, entry.ref, places}]}
+  defp places(:set_limits, _answer, entry), do: {false, forget_places(entry)}
+  defp places(_refused, _answer, entry), do: {entry.placed?, []}
+
+  defp forget_places(%{placed?: true, ref: ref}), do: [{:places, ref, nil}]
+  defp forget_places(_entry), do: []
 
   # Answers come in the order of the signals.
   defp answer(sessions, _id, %{signals: []}, _answer), do: {sessions, []}
@@ -337,8 +415,13 @@ defmodule Contained.Launcher.Sessions do
         effects
       end)
 
-    sweeps = sessions.controls |> Controls.take_all(0) |> elem(0) |> reply_all(failure(message))
-    {%__MODULE__{next: sessions.next}, effects ++ sweeps}
+    asking =
+      for reply <- Controls.waiting_for(sessions.controls, 0), not is_tuple(reply), do: reply
+
+    {groups, more} = Groups.all_ended(sessions.groups)
+
+    {%__MODULE__{next: sessions.next, groups: groups},
+     effects ++ reply_all(asking, failure(message)) ++ more}
   end
 
   defp failure({:failed, stage, errno, subject}), do: {:error, stage, errno, subject}
@@ -349,7 +432,7 @@ defmodule Contained.Launcher.Sessions do
   def list(sessions) do
     for {_id, entry} <- sessions.entries do
       entry
-      |> Map.take([:program, :os_pid, :owner, :ref])
+      |> Map.take([:program, :os_pid, :owner, :ref, :grace])
       |> Map.put(:since, DateTime.from_unix!(entry.since, :millisecond))
     end
   end
@@ -370,8 +453,22 @@ defmodule Contained.Launcher.Sessions do
     }
 
     {sessions, released} = release_slot(sessions, entry.slot)
-    {sessions, [tell(entry, message), {:demonitor, entry.monitor} | waiting] ++ released}
+
+    told = [
+      tell(entry, message),
+      {:demonitor, entry.monitor} | tell_container(entry, :over, message)
+    ]
+
+    {sessions, forget_places(entry) ++ told ++ waiting ++ released}
   end
+
+  defp tell_container(%{container: nil}, _kind, _details), do: []
+
+  defp tell_container(entry, kind, details),
+    do: [
+      {:tell, entry.container,
+       {kind, Map.take(entry, [:ref, :os_pid, :program, :grace]), details}}
+    ]
 
   defp writers(entry), do: Enum.flat_map(entry.feeds, fn {_fd, feed} -> Feed.waiting(feed) end)
 

@@ -27,6 +27,7 @@ defmodule Contained.Options.Check do
   def check(:input, value), do: check_input(value)
   def check(:daemon_input, :pipe), do: {:ok, :pipe}
   def check(:daemon_input, value), do: check(:input, value)
+  def check({:namespaces, type}, value), do: Options.Namespaces.check(type, value)
   def check({:daemon, type}, value), do: Options.Daemon.check(type, value)
   def check(:ladder, value), do: check_ladder(value)
   def check(:timeout, :infinity), do: {:ok, :unset}
@@ -34,6 +35,8 @@ defmodule Contained.Options.Check do
   def check({:range, min, max}, value) when value in min..max//1, do: {:ok, value}
   def check({:one_of, values}, value), do: check_one_of(values, value)
   def check(:launcher, value), do: check_launcher(value)
+  def check(:container, name) when name in [nil, true, false, :dedicated], do: :error
+  def check(:container, value), do: check_launcher(value)
   def check(:limits, value), do: Limits.encode(value)
   def check(:group_path, value), do: Name.split(value, 4)
   def check(:own_path, value), do: Name.split(value, 5)

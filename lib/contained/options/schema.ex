@@ -2,7 +2,7 @@ defmodule Contained.Options.Schema do
   @moduledoc false
   # Every option of every kind of command: what it is called, what it may be, what it does.
 
-  alias Contained.Options.{Containment, Daemon}
+  alias Contained.Options.{Containment, Daemon, Namespaces}
 
   @all [:cmd, :shell, :run, :stream, :start, :daemon]
   @single @all -- [:daemon]
@@ -28,6 +28,7 @@ defmodule Contained.Options.Schema do
         limits() ++
         stopping() ++
         Containment.rows() ++
+        Namespaces.rows() ++
         placement() ++
         Daemon.rows()
 
@@ -165,7 +166,10 @@ defmodule Contained.Options.Schema do
   defp placement do
     [
       {:launcher, :launcher, "Contained.Launcher",
-       "the launcher to use, a name or a pid, or `:dedicated`: one for this command alone", @all}
+       "the launcher to use, a name or a pid, or `:dedicated`: one for this command alone", @all},
+      {:container, :container, nil,
+       "the container to run in, see `Contained.Container`: its launcher is used, and its control\n" <>
+         "group is the one that `:cgroup_group`, `:cgroup_name` and the like are below", @all}
     ]
   end
 

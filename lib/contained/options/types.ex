@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Daemon, Fds, Schema, Seal, Who}
+  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Seal, Who}
 
   @max_wait Schema.max_wait()
 
@@ -14,10 +14,12 @@ defmodule Contained.Options.Types do
   def allowed(:fds), do: Fds.allowed()
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:daemon_input), do: allowed(:input) <> ", or :pipe"
+  def allowed({:namespaces, type}), do: Namespaces.allowed(type)
   def allowed({:daemon, type}), do: Daemon.allowed(type)
   def allowed(:timeout), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed({:range, min, max}), do: "an integer from #{min} to #{max}"
   def allowed(:launcher), do: "the name or pid of a launcher, or :dedicated"
+  def allowed(:container), do: "the name or pid of a container"
 
   def allowed(:group_path), do: "at most 4 names joined by /, each " <> Name.allowed()
   def allowed(:own_path), do: "at most 5 names joined by /, each " <> Name.allowed()
@@ -60,6 +62,7 @@ defmodule Contained.Options.Types do
   def typespec(:fds), do: quote(do: [{3..63, atom | {:input, iodata}}] | map)
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:daemon_input), do: quote(do: iodata | Enumerable.t() | nil | :pipe)
+  def typespec({:namespaces, type}), do: Namespaces.typespec(type)
   def typespec({:daemon, type}), do: Daemon.typespec(type)
   def typespec(:timeout), do: quote(do: pos_integer | :infinity)
   def typespec(:group_path), do: quote(do: binary)
@@ -77,6 +80,7 @@ defmodule Contained.Options.Types do
   def typespec({:range, min, _max}) when min < 0, do: quote(do: integer)
   def typespec({:range, 0, _max}), do: quote(do: non_neg_integer)
   def typespec({:range, _min, _max}), do: quote(do: pos_integer)
+  def typespec(:container), do: quote(do: GenServer.server())
   def typespec(:launcher), do: quote(do: GenServer.server() | :dedicated)
 
   def typespec(:ladder) do

@@ -19,6 +19,17 @@ defmodule Contained.Session.Requests do
     launcher |> ask(@control_timeout, request) |> answer(:signal, :esrch, "")
   end
 
+  @doc "As `control/2`, without waiting for an answer."
+  @spec tell(Process.t() | {pid, reference}, Contained.Protocol.operation()) :: :ok
+  def tell(%Process{launcher: launcher, ref: ref}, operation),
+    do: tell({launcher, ref}, operation)
+
+  # To a reference that is no alias an answer goes nowhere.
+  def tell({launcher, ref}, operation) do
+    send(launcher, {:contained, :control, ref, operation, make_ref()})
+    :ok
+  end
+
   @doc "Asks a launcher: `:greet` for what its port program can do, `:sweep` to clean up."
   @spec ask_launcher(GenServer.server() | :dedicated, :greet | :sweep) ::
           {:ok, term} | {:error, Error.t()}
