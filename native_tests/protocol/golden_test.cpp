@@ -10,6 +10,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_isolation.hpp"
 #include "protocol/golden_seal.hpp"
 
 namespace contained::protocol {
@@ -127,21 +128,7 @@ void is_start_with_fds(const Request& request) {
                                                      {63, Kind::kStderr}}));
 }
 
-void is_start_isolated(const Request& request) {
-  const auto& seen = as<Start>(request).isolation;
-  EXPECT_EQ(seen.namespaces, (std::vector<std::string>{"pid", "net", "user_if_needed"}));
-  EXPECT_TRUE(seen.program_is_init);
-  EXPECT_EQ(seen.hostname, "in");
-  EXPECT_EQ(seen.root, "/srv/root");
-  EXPECT_EQ(seen.chroot, "/srv/other");
-  EXPECT_EQ(seen.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));
-  EXPECT_EQ(seen.tmpfs, (std::vector<Tmpfs>{{"/tmp", std::nullopt}, {"/run", 1U << 20}}));
-  EXPECT_TRUE(seen.read_only_root);
-  EXPECT_EQ(seen.network, Isolation::Network::kPath);
-  EXPECT_EQ(seen.netns, "/run/netns/blue");
-  EXPECT_EQ(seen.uid_map, (std::vector<IdMap>{{0, 100'000, 65'536}}));
-  EXPECT_EQ(seen.gid_map, (std::vector<IdMap>{{5, 1000, 1}}));
-}
+void is_start_isolated(const Request& request) { expect_isolated(as<Start>(request).isolation); }
 
 void is_start_alone(const Request& request) {
   EXPECT_EQ(as<Start>(request).isolation.network, Isolation::Network::kNone);
@@ -231,7 +218,7 @@ const std::map<std::string, Check> kDown = {
     {"start_who", is_start_as_somebody},
     {"start_where", is_start_somewhere},
     {"start_fds", is_start_with_fds},
-    {"start_isolated", is_start_isolated},
+    {"start_isolated", [](auto& request) { expect_isolated(as<Start>(request).isolation); }},
     {"start_alone", is_start_alone},
     {"start_sealed", [](const Request& r) { expect_sealed(as<Start>(r).seal); }},
     {"input_to", is_input_to_fd},
