@@ -90,8 +90,7 @@ TEST_F(RealQuarters, AServedGroupTellsWhatItHadCounted) {
   auto& ground = make_ground();
   auto first = make_cell(ground);
   wait(run(first, [] {
-    for (volatile int i = 0; i < 30'000'000; ++i) {
-    }
+    for (int i = 0; i < 30'000'000; ++i) __asm__ volatile("");
   }));
   const auto used = first.usage().value().cpu.value().user_us;
   EXPECT_TRUE(ground.give_back(first).value());
