@@ -62,6 +62,14 @@ std::optional<cgroup::Limit> to_limit(ErlNifEnv* env, Term term) {
   return cgroup::Limit{std::move(*key), std::move(*value)};
 }
 
+template <class All, class Make>
+Term list_of(ErlNifEnv* env, const All& all, Make make) {
+  std::vector<Term> terms;
+  terms.reserve(all.size());
+  for (const auto& each : all) terms.push_back(make(each));
+  return list(env, terms);
+}
+
 }  // namespace
 
 Term atom(ErlNifEnv* env, std::string_view name) {
@@ -82,31 +90,23 @@ Term list(ErlNifEnv* env, const std::vector<Term>& terms) {
 }
 
 Term binaries(ErlNifEnv* env, const std::vector<std::string>& all) {
-  std::vector<Term> terms;
-  for (const auto& each : all) terms.push_back(binary(env, each));
-  return list(env, terms);
+  return list_of(env, all, [env](const auto& each) { return binary(env, each); });
 }
 
 Term numbers(ErlNifEnv* env, const std::vector<pid_t>& all) {
-  std::vector<Term> terms;
-  for (const auto each : all) terms.push_back(enif_make_int(env, each));
-  return list(env, terms);
+  return list_of(env, all, [env](pid_t each) { return enif_make_int(env, each); });
 }
 
 Term counters(ErlNifEnv* env, const cgroup::Stats& stats) {
-  std::vector<Term> terms;
-  for (const auto& [name, value] : stats) {
-    terms.push_back(enif_make_tuple2(env, binary(env, name), enif_make_uint64(env, value)));
-  }
-  return list(env, terms);
+  return list_of(env, stats, [env](const auto& each) {
+    return enif_make_tuple2(env, binary(env, each.first), enif_make_uint64(env, each.second));
+  });
 }
 
 Term limits(ErlNifEnv* env, const std::vector<cgroup::Limit>& limits) {
-  std::vector<Term> terms;
-  for (const auto& [key, value] : limits) {
-    terms.push_back(enif_make_tuple2(env, binary(env, key), binary(env, value)));
-  }
-  return list(env, terms);
+  return list_of(env, limits, [env](const auto& each) {
+    return enif_make_tuple2(env, binary(env, each.key), binary(env, each.value));
+  });
 }
 
 Term map(ErlNifEnv* env, const Fields& fields) {
