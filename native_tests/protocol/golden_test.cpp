@@ -127,6 +127,26 @@ void is_start_with_fds(const Request& request) {
                                                      {63, Kind::kStderr}}));
 }
 
+void is_start_isolated(const Request& request) {
+  const auto& seen = as<Start>(request).isolation;
+  EXPECT_EQ(seen.namespaces, (std::vector<std::string>{"pid", "net", "user_if_needed"}));
+  EXPECT_TRUE(seen.program_is_init);
+  EXPECT_EQ(seen.hostname, "in");
+  EXPECT_EQ(seen.root, "/srv/root");
+  EXPECT_EQ(seen.chroot, "/srv/other");
+  EXPECT_EQ(seen.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));
+  EXPECT_EQ(seen.tmpfs, (std::vector<Tmpfs>{{"/tmp", std::nullopt}, {"/run", 1U << 20}}));
+  EXPECT_TRUE(seen.read_only_root);
+  EXPECT_EQ(seen.network, Isolation::Network::kPath);
+  EXPECT_EQ(seen.netns, "/run/netns/blue");
+  EXPECT_EQ(seen.uid_map, (std::vector<IdMap>{{0, 100'000, 65'536}}));
+  EXPECT_EQ(seen.gid_map, (std::vector<IdMap>{{5, 1000, 1}}));
+}
+
+void is_start_alone(const Request& request) {
+  EXPECT_EQ(as<Start>(request).isolation.network, Isolation::Network::kNone);
+}
+
 void is_input_to_fd(const Request& request) {
   EXPECT_EQ(as<Input>(request).fd, 4);
   EXPECT_EQ(as<Input>(request).data, "hi\n");
@@ -211,6 +231,8 @@ const std::map<std::string, Check> kDown = {
     {"start_who", is_start_as_somebody},
     {"start_where", is_start_somewhere},
     {"start_fds", is_start_with_fds},
+    {"start_isolated", is_start_isolated},
+    {"start_alone", is_start_alone},
     {"start_sealed", [](const Request& r) { expect_sealed(as<Start>(r).seal); }},
     {"input_to", is_input_to_fd},
     {"close_input_of", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).fd, 4); }},
