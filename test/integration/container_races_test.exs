@@ -47,4 +47,15 @@ defmodule Contained.ContainerRacesTest do
       end
     end
   end
+
+  for {what, victims} <- [{"VM", []}, {"VM and the guardian", [:guardian]}] do
+    test "the #{what} is killed: nothing is left of a container" do
+      vm = Contained.VM.start(:container)
+      assert Contained.Proc.marked(vm.marker) != []
+      victims = [vm.os_pid | Map.values(Map.take(vm.os_pids, unquote(victims)))]
+      Contained.Proc.kill("KILL", victims)
+      Contained.VM.await_death(vm)
+      eventually(fn -> Contained.Proc.marked(vm.marker) == [] end, within(20_000))
+    end
+  end
 end
