@@ -59,7 +59,6 @@ defmodule Contained.Launcher.GroupsTest do
              Sessions.launch(sessions, 1, spec)
 
     refute Map.has_key?(launched, :container)
-
     assert {sessions, effects} = Sessions.event(sessions, {:started, 1, 42})
 
     assert {:tell, ref,
