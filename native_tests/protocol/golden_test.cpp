@@ -128,8 +128,6 @@ void is_start_with_fds(const Request& request) {
                                                      {63, Kind::kStderr}}));
 }
 
-void is_start_isolated(const Request& request) { expect_isolated(as<Start>(request).isolation); }
-
 void is_start_alone(const Request& request) {
   EXPECT_EQ(as<Start>(request).isolation.network, Isolation::Network::kNone);
 }
