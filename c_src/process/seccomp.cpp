@@ -113,8 +113,9 @@ bool is_too_large(const SeccompProfile& profile) {
   return profile.rules.size() > kMostRules || conditions > kMostConditions;
 }
 
+bool kills(const SeccompAction& action) { return action.kind == What::kKill; }
+
 bool may_kill_the_exec(const SeccompProfile& profile) {
-  constexpr auto kills = [](const SeccompAction& action) { return action.kind == What::kKill; };
   bool settled = false;
   for (const auto& rule : profile.rules) {
     if (rule.call != "execve") continue;

@@ -11,6 +11,7 @@ defmodule Contained.Info do
 
   @type t :: %{
           version: binary | nil,
+          native: term,
           namespaces: %{atom => Contained.Isolation.verdict()},
           launchers: [map],
           commands: [map]
@@ -100,6 +101,7 @@ defmodule Contained.Info do
 
     %{
       version: version(),
+      native: Contained.Native.status(),
       namespaces: Contained.Isolation.namespaces(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
       commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.drop(&1, @for_us))

@@ -38,6 +38,9 @@ defmodule Contained.Seccomp do
     newnet: 0x4000_0000
   ]
 
+  # On s390 the stack comes first, clone(2).
+  @clone_flags if(match?(~c"s390" ++ _, :erlang.system_info(:system_architecture)), do: 1, else: 0)
+
   # Input that seems to come from the terminal, ioctl_tty(2): TIOCSTI, TIOCLINUX. The kernel looks at
   # the lower half of the argument alone.
   @terminal [0x5412, 0x541C]
@@ -58,7 +61,6 @@ defmodule Contained.Seccomp do
   and with certain arguments:
 
     * `clone` with one of #{Enum.map_join(@namespaces, ", ", fn {name, _} -> "`CLONE_#{name |> Atom.to_string() |> String.upcase()}`" end)}
-      (not on s390x, where the arguments stand in another order)
     * `ioctl` with `TIOCSTI` or `TIOCLINUX` (#{Enum.map_join(@terminal, ", ", &"`0x#{Integer.to_string(&1, 16)}`")})
 
   `clone3` fails with `ENOSYS`: its flags lie in memory, where no filter sees them, and C libraries then take `clone`.
@@ -108,7 +110,8 @@ defmodule Contained.Seccomp do
 
   defp names, do: Enum.flat_map(@groups, &elem(&1, 1))
 
-  defp clones, do: for({_name, flag} <- @namespaces, do: {"clone", [{0, {:&, flag}, flag}]})
+  defp clones,
+    do: for({_name, flag} <- @namespaces, do: {"clone", [{@clone_flags, {:&, flag}, flag}]})
 
   defp terminal, do: for(request <- @terminal, do: {"ioctl", [{1, {:&, @lower}, request}]})
 end

@@ -26,6 +26,7 @@ defmodule Contained.InfoTest do
     assert launcher_info.os_pids.guardian == hd(pids(dir))
     assert %{program: "/bin/x", owner: owner, since: %DateTime{}, launcher: ^launcher} = command
     assert owner == task.pid
+    assert Info.info().native == Contained.Native.status()
     assert Info.info().version =~ ~r/^\d+\.\d+\.\d+/
   end
 

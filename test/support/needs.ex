@@ -98,7 +98,7 @@ defmodule Contained.Needs do
 
   defp seals do
     {"", 0} = Contained.cmd("true", [])
-    Enum.find(Contained.info().launchers, &(&1.name == Contained.Launcher))
+    GenServer.call(Contained.Launcher, :info, 60_000)
   end
 
   def info do
