@@ -88,7 +88,7 @@ defmodule Contained.IsolationTest do
 
       test "signals reach the leader, or all but the init", ctx do
         script = "trap 'echo got' USR1; echo up; while :; do sleep 0.05; done"
-        process = start(ctx, "sh", ["-c", script], pid_isolation: true)
+        process = start(ctx, "sh", ["-c", script], pid_isolation: true, stderr: :discard)
         read_until(process, "up\n")
         assert :ok = Command.signal(process, :usr1, :leader)
         read_until(process, "got\n")
@@ -148,7 +148,7 @@ defmodule Contained.IsolationTest do
 
   @tag skip: limits(:memory)
   test "want of memory is told through the init", ctx do
-    script = "exec tail -c 100000000 /dev/zero"
+    script = "exec tail /dev/zero"
     opts = [pid_isolation: true, limits: [memory: "16M", swap: 0], on_unsupported: :ignore]
     assert {:ok, %{reason: :oom, exit: {:signaled, 9, false}}} = run(ctx, script, opts)
   end
