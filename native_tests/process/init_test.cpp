@@ -152,7 +152,7 @@ TEST_P(Inits, NothingSurvivesAClosedSocket) {
 // But for one that may trace whatever there is.
 TEST_P(Inits, APayloadCannotKillStopOrTraceIt) {
   auto spec = shell(
-      "kill -KILL 1; kill -STOP 1; ls /proc/1/fd 2>/dev/null; cat /proc/1/mem "
+      "kill -KILL 1; kill -STOP 1; cat /proc/1/maps 2>/dev/null; cat /proc/1/mem "
       "2>/dev/null; echo on; sleep 0.1; echo still");
   spec.who.capabilities = Capabilities{.drop = kAllCapabilities};
   StubRun run(spec, refused_);
