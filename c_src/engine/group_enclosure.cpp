@@ -8,6 +8,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "process/descendants.hpp"
+
 namespace contained::engine {
 namespace {
 
@@ -143,23 +145,25 @@ void GroupEnclosure::signal(int number, protocol::Target to, std::function<void(
   const bool all = to == protocol::Target::kAll && cell_.valid();
   if (line_) return signal_by_init(number, all, std::move(done));
   auto sent = child_.signal(number);
-  if (all) sent = signal_all(number, std::move(sent));
+  if (all) sent = signal_all(number, {child_.pid()}, std::move(sent));
   done(std::move(sent));
 }
 
-// Its namespace is all of them, but for processes that were moved into the group from elsewhere.
+// All of its namespace, whoever they are by now: the init may signal ids that are not ours. Those
+// that were moved into the group from elsewhere hear it from us.
 void GroupEnclosure::signal_by_init(int number, bool all, std::function<void(Status)> done) {
-  const auto sent = all ? signal_all(number, Error{ESRCH, Stage::kSignal, {}}) : Status(Done{});
-  const bool reached = leader_exited_ || cell_.contains(leader());
-  if (all && sent && reached) return done(sent);
-  line_->signal(number, true, std::move(done));
+  if (all) {
+    std::unordered_set<pid_t> below = {child_.pid()};
+    for (const auto& relative : process::descendants_of(child_.pid())) below.insert(relative.pid);
+    (void)signal_all(number, std::move(below), Done{});
+  }
+  line_->signal(number, !all, std::move(done));
 }
 
-Status GroupEnclosure::signal_all(int number, Status sent) {
+Status GroupEnclosure::signal_all(int number, std::unordered_set<pid_t> told, Status sent) {
   // A process can fork while we go through the list: again until nobody is new. What outruns even
   // that meets cgroup.kill in the end.
   constexpr int kMostRounds = 8;
-  std::unordered_set<pid_t> told = {child_.pid()};
   for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
     fresh = 0;
     for (const pid_t pid : cell_.processes()) {

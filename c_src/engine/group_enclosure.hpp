@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 
 #include "cgroup/cell.hpp"
 #include "cgroup/ground.hpp"
@@ -47,7 +48,7 @@ class GroupEnclosure final : public Enclosure,
   void on_leader_exited(const process::StubLeaderExited& event) override;
   void on_count(std::uint64_t) override {}
   void leader_exited(process::ExitStatus status, const rusage& usage);
-  Status signal_all(int number, Status sent);
+  Status signal_all(int number, std::unordered_set<pid_t> told, Status sent);
   void signal_by_init(int number, bool all, std::function<void(Status)> done);
   void await_change();
   bool give_back();

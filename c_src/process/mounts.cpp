@@ -82,16 +82,16 @@ bool has_tmpfs_root(const MountsPlan& plan) noexcept {
   return plan.count > 0 && plan.steps[0].kind == MountStep::Kind::kTmpfs && is_root(plan.steps[0]);
 }
 
-void mount_tmpfs(const char* where, const MountStep& step) noexcept {
+bool mount_tmpfs(const char* where, const MountStep& step) noexcept {
   constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV;
-  require_mounted(::mount("tmpfs", where, "tmpfs", kFlags, step.options) == 0, step);
+  return ::mount("tmpfs", where, "tmpfs", kFlags, step.options) == 0;
 }
 
 // pivot_root(2) wants a mount point, and so does whoever makes it read-only.
 int open_root(const MountsPlan& plan) noexcept {
   const char* const path = plan.root != nullptr ? plan.root : "/";
   if (has_tmpfs_root(plan)) {
-    mount_tmpfs(path, plan.steps[0]);
+    require_about(mount_tmpfs(path, plan.steps[0]), path, Stage::kMount);
   } else if (plan.root != nullptr) {
     require_about(::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) == 0, path,
                   Stage::kMount);
@@ -146,8 +146,7 @@ void perform(int root, MountStep& step, const MountsPlan& plan, bool old_calls) 
       mount_proc(target, step);
       break;
     case MountStep::Kind::kTmpfs:
-      require_mounted(::fchdir(target) == 0, step);
-      mount_tmpfs(".", step);
+      require_mounted(::fchdir(target) == 0 && mount_tmpfs(".", step), step);
       note_device(root, step);
       break;
     case MountStep::Kind::kBind:

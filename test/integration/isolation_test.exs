@@ -39,6 +39,16 @@ defmodule Contained.IsolationTest do
     end
   end
 
+  # Not where the tests are: the user of a test VM may not write there.
+  defp directory do
+    dir =
+      Path.join(System.tmp_dir!(), "contained-isolation-#{System.unique_integer([:positive])}")
+
+    File.mkdir_p!(dir)
+    on_exit(fn -> File.rm_rf!(dir) end)
+    dir
+  end
+
   # A daemon with a session of its own below an isolated shell; the marker finds it.
   defp daemonized(ctx) do
     marker = marker()
@@ -88,7 +98,7 @@ defmodule Contained.IsolationTest do
 
       test "signals reach the leader, or all but the init", ctx do
         script = "trap 'echo got' USR1; echo up; while :; do sleep 0.05; done"
-        process = start(ctx, "sh", ["-c", script], pid_isolation: true)
+        process = start(ctx, "sh", ["-c", script], pid_isolation: true, stderr: :discard)
         read_until(process, "up\n")
         assert :ok = Command.signal(process, :usr1, :leader)
         read_until(process, "got\n")
@@ -148,7 +158,7 @@ defmodule Contained.IsolationTest do
 
   @tag skip: limits(:memory)
   test "want of memory is told through the init", ctx do
-    script = "exec tail -c 100000000 /dev/zero"
+    script = "exec tail /dev/zero"
     opts = [pid_isolation: true, limits: [memory: "16M", swap: 0], on_unsupported: :ignore]
     assert {:ok, %{reason: :oom, exit: {:signaled, 9, false}}} = run(ctx, script, opts)
   end
@@ -166,9 +176,8 @@ defmodule Contained.IsolationTest do
 
   @system for path <- ~w(/usr /bin /lib /lib64), File.exists?(path), do: {path, path}
 
-  @tag :tmp_dir
-  test "nothing leads out of a root", %{tmp_dir: dir} = ctx do
-    dir = Path.expand(dir)
+  test "nothing leads out of a root", ctx do
+    dir = directory()
     secret = Path.join(dir, "secret")
     File.write!(secret, "secret")
     root = Path.join(dir, "root")
@@ -189,9 +198,8 @@ defmodule Contained.IsolationTest do
     assert File.ls!(root) == []
   end
 
-  @tag :tmp_dir
-  test "binds, tmpfs and a read-only root", %{tmp_dir: dir} = ctx do
-    dir = Path.expand(dir)
+  test "binds, tmpfs and a read-only root", ctx do
+    dir = directory()
     File.write!(Path.join(dir, "file"), "data\n")
 
     script = "cat /mnt/file; echo x > /mnt/made || echo no; echo y > /tmp/made && cat /tmp/made"
