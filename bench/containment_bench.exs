@@ -21,7 +21,46 @@ defmodule Bench.Containment do
     {:ok, %{limits: limits}} = Cgroup.info()
     if :pids in limits, do: limited(one)
     GenServer.stop(without)
+    if Contained.Native.loaded?(), do: look()
     many()
+  end
+
+  # The first column is the way through the port program.
+  defp look do
+    {:ok, process} = Contained.start("sleep", ["600"], stdin: :null)
+    {:ok, _stats} = Cgroup.stats(process)
+    by_port = fn -> {:ok, _} = Contained.Session.control(process, :stats) end
+    {by_port, by_itself} = pairs(5_000, by_port, fn -> {:ok, _} = Cgroup.stats(process) end)
+
+    row(
+      "Cgroup.stats by native functions",
+      "#{by_port} us",
+      "#{by_itself} us",
+      fixed(by_itself / by_port),
+      "<= 0.33",
+      by_itself <= by_port / 3
+    )
+
+    exits()
+    Command.stop(process, [])
+  end
+
+  defp exits do
+    times = Enum.sort(for _ <- 1..1_000, do: exit_told())
+    {median, longest} = {median(times), List.last(times)}
+    row("exit of 1,000 to pidfd's message", "-", "#{median} us", "-", "< 5 ms", longest < 5_000)
+  end
+
+  defp exit_told do
+    port = Port.open({:spawn_executable, "/bin/sleep"}, [:exit_status, args: ["600"]])
+    {:os_pid, pid} = Port.info(port, :os_pid)
+    {:ok, handle} = Contained.Native.open(pid)
+    {:ok, ref} = Contained.Native.monitor(handle)
+
+    time(fn ->
+      {:ok, nil} = Contained.Native.signal(handle, 9)
+      receive do: ({:contained_exit, ^ref, _handle} -> :ok)
+    end)
   end
 
   defp against(without, what, with_group) do

@@ -254,7 +254,8 @@ defmodule Contained do
   def stop_all(ladder \\ :default), do: Contained.Info.stop_all(ladder)
 
   @doc """
-  Returns the version, the launchers with what they can do on this machine, and the running commands.
+  Returns the version, the launchers with what they can do on this machine, and the running commands; and under
+  `:native` whether the native functions are there: `:loaded`, or `{:not_loaded, reason}`.
 
   Of a launcher whose port program runs, `:seccomp` says whether filters of system calls can be applied, and
   `:landlock` is the kernel's version of Landlock, or `nil` without it.

@@ -78,8 +78,8 @@ class Group {
   /// A file of it that is shorter than a page, by one read(2).
   Result<std::string> read(const char* file) const;
 
-  /// Keeps the small files of v2 that are asked for again and again open, kKeptFiles at most: to open
-  /// one takes longer than to read it. Those that cannot be opened are opened when asked for.
+  /// Keeps the small files of v2 that are asked for again and again open, kKeptFiles at most: to
+  /// open one takes longer than to read it. Those that cannot be opened are opened when asked for.
   void keep_open();
   static constexpr int kKeptFiles = 3;
 

@@ -9,15 +9,12 @@
 #include "cgroup/knobs.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/names.hpp"
+#include "cgroup/text.hpp"
 
 namespace contained::cgroup {
 namespace {
 
 Error no_groups() { return {ENOTSUP, Stage::kCgroup, "best_effort"}; }
-
-bool has(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 }  // namespace
 

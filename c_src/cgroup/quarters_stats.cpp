@@ -1,6 +1,4 @@
 // What has been counted for a command.
-#include <algorithm>
-
 #include "cgroup/knobs.hpp"
 #include "cgroup/quarters.hpp"
 #include "cgroup/text.hpp"
@@ -27,8 +25,9 @@ Stats Quarters::counted(bool all) {
   if (!track_.is_v1()) {
     const auto here = all ? controllers_of_v2() : controllers_;
     for (const auto controller : kCounting) {
-      const bool asked = std::find(here.begin(), here.end(), controller) != here.end();
-      if (asked) add_stats(track_.fd(), controller, Version::kV2, renewed, stats);
+      if (has(here, controller)) {
+        add_stats(track_.fd(), controller, Version::kV2, renewed, stats);
+      }
     }
   }
   const auto add_v1 = [&](const std::vector<std::string>& controllers, int dirfd) {

@@ -48,8 +48,8 @@ Term refusal(ErlNifEnv* env, int code) { return error(env, {code, Stage::kFile, 
 }  // namespace
 
 bool open_resource_types(ErlNifEnv* env) {
-  source_type = open_type(env, "contained_source",
-                          {destroy_source, on_stop, on_opener_down, 3, nullptr});
+  source_type =
+      open_type(env, "contained_source", {destroy_source, on_stop, on_opener_down, 3, nullptr});
   handle_type = open_type(env, "contained_handle", {destroy_handle, nullptr, nullptr, 1, nullptr});
   return source_type != nullptr && handle_type != nullptr;
 }

@@ -1,10 +1,10 @@
 // A descriptor that tells a process of the VM of something, once each time it is asked to.
 //
-// Two resources: a Source, which the VM holds as long as it polls its descriptor, and a handle of it,
-// which is what Erlang code has. The message that is waited for holds the handle as well. So a
-// source lives while somebody has its handle or waits for its message, and its descriptors are closed
-// at one place, the stop callback: when close() is called, when the process that opened it ends, or
-// when nobody has the handle any more.
+// Two resources: a Source, which the VM holds as long as it polls its descriptor, and a handle of
+// it, which is what Erlang code has. The message that is waited for holds the handle as well. So a
+// source lives while somebody has its handle or waits for its message, and its descriptors are
+// closed at one place, the stop callback: when close() is called, when the process that opened it
+// ends, or when nobody has the handle any more.
 #pragma once
 
 #include <erl_nif.h>
@@ -18,7 +18,8 @@ namespace contained::nif {
 
 struct Source {
   UniqueFd event;  ///< what the VM polls
-  UniqueFd file;   ///< of a file that tells by POLLPRI: itself, watched by the epoll instance |event|
+  UniqueFd
+      file;  ///< of a file that tells by POLLPRI: itself, watched by the epoll instance |event|
   ErlNifMonitor opener = {};
   std::mutex lock;  ///< held while a descriptor is used; never while the VM is told to stop
   bool closing = false;

@@ -111,7 +111,8 @@ Term limits(ErlNifEnv* env, const std::vector<cgroup::Limit>& limits) {
 
 Term map(ErlNifEnv* env, const Fields& fields) {
   Term term = enif_make_new_map(env);
-  for (const auto& [key, value] : fields) enif_make_map_put(env, term, atom(env, key), value, &term);
+  for (const auto& [key, value] : fields)
+    enif_make_map_put(env, term, atom(env, key), value, &term);
   return term;
 }
 

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/isolation.hpp"
 #include "protocol/seal.hpp"
 
 namespace contained::protocol {
@@ -107,44 +108,6 @@ struct Placement {
   bool ignore_unsupported = false;
   bool keep = false;      ///< until the launcher ends
   bool delegate = false;  ///< to the command's uid
-};
-
-/// |source| is the VM's, |target| the command's.
-struct Bind {
-  std::string source;
-  std::string target;
-  bool read_only = true;
-  bool operator==(const Bind&) const = default;
-};
-
-struct Tmpfs {
-  std::string target;
-  std::optional<std::uint64_t> bytes;
-  bool operator==(const Tmpfs&) const = default;
-};
-
-struct IdMap {
-  std::uint32_t inside = 0;
-  std::uint32_t outside = 0;
-  std::uint32_t count = 1;
-  bool operator==(const IdMap&) const = default;
-};
-
-/// What of the machine a command does not share.
-struct Isolation {
-  enum class Network : std::uint8_t { kHost, kNone, kPath };
-  std::vector<std::string> namespaces;  ///< "pid", "mount", ...
-  bool program_is_init = false;         ///< else pid 1 is an init of ours
-  std::optional<std::string> hostname;
-  std::optional<std::string> root;
-  std::optional<std::string> chroot;
-  std::vector<Bind> binds;
-  std::vector<Tmpfs> tmpfs;
-  bool read_only_root = false;
-  Network network = Network::kHost;
-  std::string netns;  ///< with kPath
-  std::vector<IdMap> uid_map;
-  std::vector<IdMap> gid_map;
 };
 
 // ---- Requests: VM to worker

@@ -17,8 +17,8 @@ defmodule Contained.Cgroup do
   The limits are those of `:limits` in `Contained.start/3`, see the guide "Limits".
   """
 
-  alias Contained.Cgroup.{Name, Places, Stats}
-  alias Contained.{Error, Limits, Native, Options, Process, Session}
+  alias Contained.Cgroup.{Name, Places, Stats, Watcher}
+  alias Contained.{Error, Isolation, Limits, Native, Options, Process, Session}
 
   # How long freezing may take; a task that waits for a disk that does not answer takes longer.
   @freeze_timeout 5_000
@@ -116,6 +116,20 @@ defmodule Contained.Cgroup do
   end
 
   @doc """
+  Where the command's memory is, by kind and NUMA node: memory.numa_stat, in bytes on control groups v2
+  (cgroup-v2.rst) and in pages on v1 (cgroup-v1/memory.rst).
+
+      {:ok, %{"anon" => %{0 => 819_200, 1 => 4_096}, "file" => %{0 => 0, 1 => 0}}}
+
+  There is none without the memory controller (see `stats/1`) and NUMA in the kernel: the reason is `:enotsup`.
+  """
+  @spec numa(target) ::
+          {:ok, %{binary => %{non_neg_integer => non_neg_integer}}} | {:error, Error.t()}
+  def numa(process) do
+    with {:ok, text} <- get(process, "memory.numa_stat"), do: {:ok, Stats.numa(text)}
+  end
+
+  @doc """
   The processes of the command, itself and its descendants.
 
   Each is a map with `:pid`, `:ppid`, `:name`, `:command` (its arguments), `:state` (as in
@@ -124,7 +138,7 @@ defmodule Contained.Cgroup do
   @spec processes(target) :: {:ok, [map]} | {:error, Error.t()}
   def processes(process) do
     with {:ok, all} <- perform(process, :processes, &Native.processes/1) do
-      {:ok, Enum.map(all, &Stats.process/1)}
+      {:ok, all |> Enum.map(&Stats.process/1) |> Enum.reject(&Isolation.init?(&1.pid, &1.name))}
     end
   end
 
@@ -132,7 +146,10 @@ defmodule Contained.Cgroup do
   The ids of the threads of the command and its descendants, gettid(2). A process's first thread has its own id.
   """
   @spec threads(target) :: {:ok, [pos_integer]} | {:error, Error.t()}
-  def threads(process), do: perform(process, :threads, &Native.threads/1)
+  def threads(process) do
+    with {:ok, ids} <- perform(process, :threads, &Native.threads/1),
+         do: {:ok, Enum.reject(ids, &Isolation.init?/1)}
+  end
 
   @doc """
   Whether the process `os_pid` is the command or one of its descendants. False when the command has
@@ -276,6 +293,68 @@ defmodule Contained.Cgroup do
   @doc "The directory of the command's control group, `\"\"` where it has none."
   @spec path(target) :: {:ok, binary} | {:error, Error.t()}
   def path(process), do: Session.control(process, :path)
+
+  @typedoc """
+  What `subscribe/2` is asked for. Pressure: that processes have stalled for so many microseconds, the third, within so many,
+  the fourth, which is 500,000 to 10,000,000 (without CAP_SYS_RESOURCE a multiple of 2,000,000). `:some` of them, or `:full`, all.
+  """
+  @type event ::
+          :populated
+          | :frozen
+          | {:pressure, :cpu | :memory | :io, :some | :full, pos_integer, pos_integer}
+
+  @doc """
+  Sends messages to the caller when something changes in the command's control group. Returns the process that
+  sends them, `watcher`:
+
+    * `{Contained.Cgroup, watcher, {:populated, boolean}}` - there are processes in it, or none any more
+    * `{Contained.Cgroup, watcher, {:frozen, boolean}}`
+    * `{Contained.Cgroup, watcher, {:pressure, resource, kind, pressure}}` - at most once in each window;
+      `pressure` is that of `pressure/1` for the resource
+    * `{Contained.Cgroup, watcher, :ended}` - the command has ended, and with it the watcher
+
+  With native functions and control groups v2 it is the kernel that tells (cgroup.events in cgroup-v2.rst, triggers in
+  psi.rst); else the watcher looks ten times in a second, and what lasts shorter may be missed. The reason is `:enotsup`
+  where there are no control groups, or the kernel tells no pressure.
+
+  `unsubscribe/1` ends it; it also ends with the caller.
+  """
+  @spec subscribe(target, [event]) :: {:ok, pid} | {:error, Error.t()}
+  def subscribe(process, events) when is_list(events) and events != [] do
+    unless Enum.all?(events, &event?/1),
+      do: raise(ArgumentError, "invalid events of a control group: #{inspect(events)}")
+
+    with :ok <- pressure_known(process, events), do: Watcher.start(process, events)
+  end
+
+  defp event?(flag) when flag in [:populated, :frozen], do: true
+
+  defp event?({:pressure, resource, kind, stall, window}) do
+    resource in [:cpu, :memory, :io] and kind in [:some, :full] and is_integer(stall) and
+      stall > 0 and
+      is_integer(window) and window in 500_000..10_000_000 and stall <= window
+  end
+
+  defp event?(_other), do: false
+
+  defp pressure_known(process, events) do
+    asked = for {:pressure, resource, _, _, _} <- events, do: resource
+
+    Enum.find_value(asked, :ok, fn resource ->
+      case get(process, "#{resource}.pressure") do
+        {:ok, _text} -> nil
+        error -> error
+      end
+    end)
+  end
+
+  @doc "Ends a watcher of `subscribe/2`. Messages that it has sent may still be in the mailbox."
+  @spec unsubscribe(pid) :: :ok
+  def unsubscribe(watcher) do
+    GenServer.stop(watcher)
+  catch
+    :exit, _ended -> :ok
+  end
 
   @doc """
   Where the command's control groups are, as the functions of `Contained.Native` take them: first the one that

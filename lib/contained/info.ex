@@ -9,7 +9,13 @@ defmodule Contained.Info do
   @timeout 1_000
   @for_us [:ref, :grace]
 
-  @type t :: %{version: binary | nil, launchers: [map], commands: [map]}
+  @type t :: %{
+          version: binary | nil,
+          native: term,
+          namespaces: %{atom => Contained.Isolation.verdict()},
+          launchers: [map],
+          commands: [map]
+        }
 
   @doc "Makes the table; it belongs to the calling process."
   @spec new_table() :: :ok
@@ -95,6 +101,8 @@ defmodule Contained.Info do
 
     %{
       version: version(),
+      native: Contained.Native.status(),
+      namespaces: Contained.Isolation.namespaces(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
       commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.drop(&1, @for_us))
     }

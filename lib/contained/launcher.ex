@@ -52,16 +52,8 @@ defmodule Contained.Launcher do
   alias Contained.Cgroup.Places
   alias Contained.{Info, Protocol, Signals, Telemetry}
 
-  alias Contained.Launcher.{
-    Arguments,
-    Backoff,
-    Containers,
-    Heartbeat,
-    Link,
-    Links,
-    Rescue,
-    Sessions
-  }
+  alias Contained.Launcher.{Arguments, Backoff, Containers, Effects, Heartbeat}
+  alias Contained.Launcher.{Link, Links, Rescue, Sessions}
 
   @heartbeat 500
   @shutdown 30_000
@@ -183,21 +175,17 @@ defmodule Contained.Launcher do
 
   defp handle({:contained, :start, ref, owner, spec}, state), do: start(state, ref, owner, spec)
 
-  defp handle({:contained, :credit, ref, stream, bytes}, state) do
-    perform(state, Sessions.credit(state.sessions, ref, stream, bytes))
-  end
+  defp handle({:contained, :credit, ref, stream, bytes}, state),
+    do: perform(state, Sessions.credit(state.sessions, ref, stream, bytes))
 
-  defp handle({:contained, :write, ref, fd, chunk, reply}, state) do
-    perform(state, Sessions.write(state.sessions, ref, fd, chunk, reply))
-  end
+  defp handle({:contained, :write, ref, fd, chunk, reply}, state),
+    do: perform(state, Sessions.write(state.sessions, ref, fd, chunk, reply))
 
-  defp handle({:contained, :close_input, ref, fd}, state) do
-    perform(state, Sessions.close_input(state.sessions, ref, fd))
-  end
+  defp handle({:contained, :close_input, ref, fd}, state),
+    do: perform(state, Sessions.close_input(state.sessions, ref, fd))
 
-  defp handle({:contained, :signal, ref, number, target, reply}, state) do
-    perform(state, Sessions.signal(state.sessions, ref, number, target, reply))
-  end
+  defp handle({:contained, :signal, ref, number, target, reply}, state),
+    do: perform(state, Sessions.signal(state.sessions, ref, number, target, reply))
 
   defp handle({:contained, :control, {:group, _path} = group, operation, reply}, state),
     do: ask(state, Sessions.control(state.sessions, group, operation, reply))
@@ -215,9 +203,8 @@ defmodule Contained.Launcher do
   defp handle({:contained, question, reply}, state) when question in [:greet, :sweep],
     do: question(question, reply, state)
 
-  defp handle({:contained, :stop, ref, ladder, reply}, state) do
-    perform(state, Sessions.stop(state.sessions, ref, ladder, reply))
-  end
+  defp handle({:contained, :stop, ref, ladder, reply}, state),
+    do: perform(state, Sessions.stop(state.sessions, ref, ladder, reply))
 
   defp handle({{:owner_down, id}, _monitor, :process, _pid, _reason}, state) do
     perform(state, Sessions.owner_down(state.sessions, id))
@@ -353,28 +340,12 @@ defmodule Contained.Launcher do
 
   defp effect({:frame, frame}, state), do: transmit(state, frame)
 
-  defp effect({kind, ref, message}, state) when kind in [:tell, :reply] do
-    tell(ref, message)
+  defp effect(effect, state) do
+    Effects.perform(effect, state.name || self())
     state
   end
 
-  defp effect({:report, event, metadata}, state) do
-    Telemetry.report(event, Map.put(metadata, :launcher, state.name || self()))
-    state
-  end
-
-  defp effect({:places, ref, places}, state) do
-    if places, do: Places.note(ref, places), else: Places.forget(ref)
-    state
-  end
-
-  defp effect({:demonitor, monitor}, state) do
-    Process.demonitor(monitor, [:flush])
-    state
-  end
-
-  # To an alias: nothing happens when the client waits no longer.
-  defp tell(ref, message), do: send(ref, {ref, message})
+  defp tell(ref, message), do: Effects.perform({:tell, ref, message}, nil)
 
   defp transmit(state, frame), do: %{state | link: Link.transmit(state.link, frame)}
 

@@ -10,6 +10,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_isolation.hpp"
 #include "protocol/golden_seal.hpp"
 
 namespace contained::protocol {
@@ -127,6 +128,10 @@ void is_start_with_fds(const Request& request) {
                                                      {63, Kind::kStderr}}));
 }
 
+void is_start_alone(const Request& request) {
+  EXPECT_EQ(as<Start>(request).isolation.network, Isolation::Network::kNone);
+}
+
 void is_input_to_fd(const Request& request) {
   EXPECT_EQ(as<Input>(request).fd, 4);
   EXPECT_EQ(as<Input>(request).data, "hi\n");
@@ -158,6 +163,25 @@ void is_set(const Request& request) {
   is_control<Control::Op::kSet>(request);
   EXPECT_EQ(as<Control>(request).file, "memory.max");
   EXPECT_EQ(as<Control>(request).value, "max");
+}
+
+template <GroupControl::Op op>
+void is_group(const Request& request) {
+  EXPECT_EQ(as<GroupControl>(request).group, "web/box");
+  EXPECT_EQ(as<GroupControl>(request).op, op);
+  EXPECT_EQ(as<GroupControl>(request).control.ref, 9U);
+  EXPECT_EQ(as<GroupControl>(request).control.id, 0U);
+}
+
+void is_group_stats(const Request& request) {
+  is_group<GroupControl::Op::kControl>(request);
+  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kStats);
+}
+
+void is_group_set_limits(const Request& request) {
+  is_group<GroupControl::Op::kControl>(request);
+  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kSetLimits);
+  EXPECT_EQ(as<GroupControl>(request).control.limits, (std::vector<Limit>{{"memory", "1G"}}));
 }
 
 void is_sweep(const Request& request) {
@@ -192,6 +216,8 @@ const std::map<std::string, Check> kDown = {
     {"start_who", is_start_as_somebody},
     {"start_where", is_start_somewhere},
     {"start_fds", is_start_with_fds},
+    {"start_isolated", [](auto& request) { expect_isolated(as<Start>(request).isolation); }},
+    {"start_alone", is_start_alone},
     {"start_sealed", [](const Request& r) { expect_sealed(as<Start>(r).seal); }},
     {"input_to", is_input_to_fd},
     {"close_input_of", [](const Request& r) { EXPECT_EQ(as<CloseInput>(r).fd, 4); }},
@@ -209,6 +235,12 @@ const std::map<std::string, Check> kDown = {
     {"control_migrate", is_migrate},
     {"control_get", is_get},
     {"control_set", is_set},
+    {"group_make", is_group<GroupControl::Op::kMake>},
+    {"group_remove", is_group<GroupControl::Op::kRemove>},
+    {"group_watch", is_group<GroupControl::Op::kWatch>},
+    {"group_unwatch", is_group<GroupControl::Op::kUnwatch>},
+    {"group_stats", is_group_stats},
+    {"group_set_limits", is_group_set_limits},
     {"sweep", is_sweep},
     {"open_link", [](const Request& r) { EXPECT_EQ(as<OpenLink>(r).name, "log.1"); }},
     {"close_link", [](const Request& r) { EXPECT_EQ(as<CloseLink>(r).name, "log.1"); }},
@@ -312,6 +344,9 @@ const std::map<std::string, std::string> kUp = {
     {"ended_stopped", encode(quiet_end(4, false, 15, "stopped"))},
     {"ended_output_limit", encode(quiet_end(5, true, 255, "output_limit"))},
     {"stuck", encode(Stuck{7})},
+    {"group_event_empty", encode(GroupEvent{"web/box", "empty", {}, 0})},
+    {"group_event_oom", encode(GroupEvent{"web/box", "oom", {}, 2})},
+    {"group_event_limit_hit", encode(GroupEvent{"web/box", "limit_hit", "pids", 7})},
     {"refused", encode(Refused{7, "start", "id_in_use"})},
     {"refused_unread", encode(Refused{0, "", "bad_request"})},
     {"pong", encode(Pong{42})},

@@ -28,7 +28,7 @@ class TempDir {
 
   /// Writes a file and gives it |mode|; returns its path.
   std::string file(const std::string& name, const std::string& content, mode_t mode) const {
-    const auto target = path(name);
+    auto target = path(name);
     std::ofstream(target) << content;
     ::chmod(target.c_str(), mode);
     return target;

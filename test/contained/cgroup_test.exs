@@ -106,6 +106,17 @@ defmodule Contained.CgroupTest do
     assert requests == for(name <- ~w(cpu memory io), do: {:get, name <> ".pressure"})
   end
 
+  test "row 141: memory by node, of both versions", %{dir: dir, session: session} do
+    for {text, numa} <- [
+          {"anon N0=4096 N1=0\nfile N0=8192 N1=1\n",
+           %{"anon" => %{0 => 4096, 1 => 0}, "file" => %{0 => 8192, 1 => 1}}},
+          {"total=5 N0=5\nfile=0 N0=0\n", %{"total" => %{0 => 5}, "file" => %{0 => 0}}}
+        ] do
+      assert {{:ok, ^numa}, [{:get, "memory.numa_stat"}]} =
+               asking(dir, [{:ok, text}], fn -> Cgroup.numa(session) end)
+    end
+  end
+
   test "freezing is over when the kernel says so", %{dir: dir, session: session} do
     answers = [{:ok, nil}, {:ok, [{"frozen", 0}]}, {:ok, [{"frozen", 1}]}]
     assert {:ok, requests} = asking(dir, answers, fn -> Cgroup.freeze(session) end)

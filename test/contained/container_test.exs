@@ -4,7 +4,8 @@ defmodule Contained.ContainerTest do
   alias Contained.{Container, Error, Process, Result}
 
   @moduletag :port
-  @moduletag :modes
+  # Supervisors tell of parents that were killed.
+  @moduletag :capture_log
 
   # Each has a launcher of its own: what is left in its groups is seen.
   setup context do
@@ -59,6 +60,7 @@ defmodule Contained.ContainerTest do
     assert path == "" or String.ends_with?(path, "/web/box")
   end
 
+  @tag :modes
   test "whatever is in it dies with a stop, and nothing is left", context do
     container = start(context)
     pids = for _ <- 1..3, do: container |> sleeper() |> Process.os_pid()
@@ -86,6 +88,7 @@ defmodule Contained.ContainerTest do
     assert {:ok, %Result{exit: {:signaled, 9, _}}} = Process.await(process)
   end
 
+  @tag :modes
   test "a container that is killed takes its contents along, and its name is free again",
        context do
     container = start(context)
@@ -96,44 +99,6 @@ defmodule Contained.ContainerTest do
     again = start(Map.put(context, :again, true))
     refute Enum.any?(all, &os_alive?(&1.pid))
     assert {"", 0} = Container.cmd(again, "true", [])
-  end
-
-  test "containers killed while commands start leave nobody", context do
-    for round <- 1..10 do
-      {:ok, container} =
-        Container.start_link(launcher: context.launcher, name: "race", poll_interval: 50)
-
-      Elixir.Process.unlink(container)
-
-      tasks =
-        for _ <- 1..10, do: Task.async(fn -> Container.run(container, "sleep", ["1000"]) end)
-
-      if rem(round, 2) == 0, do: eventually(fn -> Container.running?(container) end)
-      Elixir.Process.exit(container, :kill)
-
-      for ended <- Task.await_many(tasks, within(30_000)) do
-        assert match?({:ok, %Result{reason: :stopped}}, ended) or
-                 match?({:error, %Error{stage: :container}}, ended)
-      end
-    end
-
-    assert Enum.filter(Contained.Info.info().commands, &(&1.launcher == context.launcher)) == []
-  end
-
-  test "containers stopped while commands start leave nobody", context do
-    for _round <- 1..10 do
-      {:ok, container} = Container.start_link(launcher: context.launcher, name: "race")
-
-      tasks =
-        for _ <- 1..10, do: Task.async(fn -> Container.run(container, "sleep", ["1000"]) end)
-
-      assert :ok = Container.stop(container)
-
-      for ended <- Task.await_many(tasks, within(30_000)) do
-        assert match?({:ok, %Result{reason: :stopped}}, ended) or
-                 match?({:error, %Error{stage: :container}}, ended)
-      end
-    end
   end
 
   test "two of the same name", context do
@@ -243,6 +208,7 @@ defmodule Contained.ContainerTest do
     assert_receive {:DOWN, ^monitor, _, _, {:launcher_down, :killed}}, timeout
   end
 
+  @tag :modes
   test "limits change while it runs, and hold all together", context do
     unless_missing(context, [:groups, :pids], fn ->
       container = start(context)
@@ -252,7 +218,9 @@ defmodule Contained.ContainerTest do
       assert {:ok, %{pids: %{current: 2}}} = Container.stats(container)
 
       {:ok, result} =
-        Container.run(container, "sh", ["-c", "for i in 1 2 3 4 5 6; do sleep 9 & done"])
+        Container.run(container, "sh", ["-c", "for i in 1 2 3 4 5 6; do sleep 9 & done"],
+          linger: :kill
+        )
 
       assert result.status != 0
       assert %{limit: :pids, count: count} = await_event(container, :limit_hit)
@@ -263,6 +231,7 @@ defmodule Contained.ContainerTest do
     end)
   end
 
+  @tag :modes
   test "two containers share the budget of their group; who is killed is told", context do
     unless_missing(context, [:groups, :memory, :swap], fn ->
       one = start(context, name: "one", group: "shared", group_limits: [memory: "48M", swap: 0])
@@ -293,6 +262,7 @@ defmodule Contained.ContainerTest do
     end)
   end
 
+  @tag :modes
   test "freezing, foreign processes and files", context do
     unless_missing(context, [:groups], fn ->
       container = start(context)

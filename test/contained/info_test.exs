@@ -26,7 +26,27 @@ defmodule Contained.InfoTest do
     assert launcher_info.os_pids.guardian == hd(pids(dir))
     assert %{program: "/bin/x", owner: owner, since: %DateTime{}, launcher: ^launcher} = command
     assert owner == task.pid
+    assert Info.info().native == Contained.Native.status()
     assert Info.info().version =~ ~r/^\d+\.\d+\.\d+/
+  end
+
+  test "tells which namespaces there may be" do
+    namespaces = Info.info().namespaces
+
+    assert Enum.sort(Map.keys(namespaces)) == [
+             :cgroup,
+             :ipc,
+             :mount,
+             :net,
+             :pid,
+             :time,
+             :user,
+             :uts
+           ]
+
+    for {_name, verdict} <- namespaces do
+      assert verdict in [true, :user] or match?({:error, <<_, _::binary>>}, verdict)
+    end
   end
 
   test "a launcher that was killed is forgotten" do

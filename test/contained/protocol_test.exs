@@ -32,6 +32,10 @@ defmodule Contained.ProtocolTest do
   defp encode({:signal, id, number, target}), do: Protocol.signal(id, number, target)
   defp encode({:stop, id, ladder}), do: Protocol.stop(id, ladder)
   defp encode({:control, id, ref, operation}), do: Protocol.control(id, ref, operation)
+
+  defp encode({:group_control, ref, path, operation}) when operation != :paint,
+    do: Protocol.group_control(ref, path, operation)
+
   defp encode({:open_link, name}), do: Protocol.open_link(name)
   defp encode({:close_link, name}), do: Protocol.close_link(name)
   defp encode({:ping, number}), do: Protocol.ping(number)
@@ -49,8 +53,8 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("down"), encode(term), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             ~w(close_input close_link control credit hello input open_link ping shutdown)a ++
-               ~w(signal start stop sweep)a
+             ~w(close_input close_link control credit group_control hello input open_link ping)a ++
+               ~w(shutdown signal start stop sweep)a
   end
 
   test "the golden events are decoded" do
@@ -63,8 +67,8 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("up"), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             (~w(answer closed ended failed hello input_closed input_credit output pong refused) ++
-                ~w(signaled started stuck vm_signal))
+             (~w(answer closed ended failed group_event hello input_closed input_credit output pong) ++
+                ~w(refused signaled started stuck vm_signal))
              |> Enum.map(&String.to_atom/1)
              |> Enum.sort()
   end

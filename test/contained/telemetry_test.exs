@@ -169,7 +169,7 @@ defmodule Contained.TelemetryTest do
       {:ok, launcher} = start_supervised({Contained.Launcher, name: __MODULE__.Signal})
       Contained.run("true", [], launcher: launcher)
       assert_stop(assert_start(:run))
-      System.cmd("kill", ["-HUP", "#{Contained.Measure.os_pids(launcher).worker}"])
+      System.cmd("kill", ["-HUP", "#{Contained.Proc.launcher_info(launcher).os_pids.worker}"])
       assert_receive {:telemetry, [:contained, :launcher, :signal], _, metadata}, 10_000
       assert metadata == %{signal: :hup, launcher: __MODULE__.Signal}
     end

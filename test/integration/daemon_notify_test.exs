@@ -112,6 +112,32 @@ defmodule Contained.DaemonNotifyTest do
     assert_receive {Daemon, ^daemon, {:output, :stdout, "none\n"}}, 30_000
   end
 
+  # Where abstract names are others'.
+  @tag skip: Needs.root()
+  test "with a network of its own it is a file" do
+    test = self()
+    script = "echo $NOTIFY_SOCKET; \"$@\"; exec sleep 100"
+    args = ["-c", script, "sh", helper_path("notify"), "READY=1", "-b"]
+    opts = [ready: :notify, network: :none, pid_isolation: true, on_output: test]
+
+    for user <- [[], [user: 65_534, group: 65_534, groups: []]] do
+      daemon = start("sh", args, opts ++ user)
+      assert_receive {Daemon, ^daemon, {:output, :stdout, "/" <> _ = path}}, 30_000
+      path = String.trim(path)
+      assert File.exists?(path)
+      assert Daemon.stop(daemon) == :ok
+      eventually(fn -> not File.exists?(Path.dirname(path)) end, 30_000)
+    end
+  end
+
+  test "not where the file would not be found" do
+    for hiding <- [[chroot: "/"], [root: "/"], [tmpfs: [{System.tmp_dir!(), "1M"}]]] do
+      opts = [ready: :notify, network: :none] ++ hiding
+      assert {:error, {%ArgumentError{} = error, _}} = start(["READY=1", "-l"], opts)
+      assert Exception.message(error) =~ "a network of its own and"
+    end
+  end
+
   test "the end of what listens is the daemon's" do
     daemon = start(["READY=1", "-l"], ready: :notify)
     %{notify: %{pid: listener}} = :sys.get_state(daemon)

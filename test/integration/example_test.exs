@@ -32,4 +32,20 @@ defmodule Contained.ExampleTest do
     for [pid] <- [first, second], do: refute(os_alive?(pid))
     assert Proc.marked("beats") == []
   end
+
+  @tag timeout: 120_000
+  test "shared_memory: two commands share a budget, and one of them meets its end" do
+    {:ok, %{limits: limits}} = Contained.Cgroup.info()
+
+    if [:memory, :swap] -- limits == [] do
+      assert {text, 0} = mix("shared_memory", ["demo", "--no-deps-check"], tmp_dir())
+      assert text =~ ~r/The index is full, too: \d+ MiB of 48/
+      assert text =~ ~r/event :oom, [1-9]/
+      assert text =~ "the cache, less ready to be killed, is running"
+      assert text =~ "With a budget of 256 MiB"
+      assert text =~ "Left are: 0"
+    else
+      IO.puts("SKIPPED: the example shared_memory needs limits of :memory and :swap")
+    end
+  end
 end

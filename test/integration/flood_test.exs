@@ -21,7 +21,7 @@ defmodule Contained.FloodTest do
   test "1 GB into log files: complete over rotations, VM and port program flat" do
     Process.flag(:trap_exit, true)
     log = Path.join(tmp_dir(), "flood.log")
-    %{worker: worker, guardian: guardian} = os_pids(Launcher |> Process.whereis())
+    %{worker: worker, guardian: guardian} = Contained.Proc.launcher_info(Launcher).os_pids
     native = fn -> rss_kb(worker) + rss_kb(guardian) end
     collect_garbage()
 

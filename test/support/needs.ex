@@ -9,6 +9,16 @@ defmodule Contained.Needs do
 
   def root?, do: match?({"0\n", 0}, System.cmd("id", ["-u"]))
 
+  def not_root, do: if(root?(), do: "needs a user that is not root", else: false)
+
+  @doc "Namespaces for commands, be it by way of one of users."
+  def isolation do
+    case Contained.info().namespaces.pid do
+      {:error, words} -> "needs namespaces: " <> words
+      _possible -> false
+    end
+  end
+
   @doc "A capability of ours, by its number in capabilities(7)."
   def capability(number, name) do
     [_, set] = Regex.run(~r/^CapEff:\t([0-9a-f]+)$/m, File.read!("/proc/self/status"))

@@ -82,6 +82,26 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "A container holds a command, what the command has left in a session of its own, and a stranger."
+  def container do
+    begin()
+    marker = Proc.marker()
+    {:ok, container} = Contained.Container.start_link(name: "guest")
+    script = "setsid sh -c 'sleep 1000; true' sh #{marker} & sleep 1000; true"
+    {:ok, _process} = Contained.Container.start(container, "sh", ["-c", script, "sh", marker])
+
+    stranger =
+      Port.open({:spawn_executable, "/bin/sh"}, args: ["-c", "sleep 1000; true", "sh", marker])
+
+    {:os_pid, os_pid} = Port.info(stranger, :os_pid)
+    # Without control groups he stays a stranger.
+    with {:error, _} <- Contained.Container.migrate(container, os_pid),
+         do: Proc.kill("KILL", os_pid)
+
+    ready(marker)
+    obey()
+  end
+
   @doc "A program writes lines without end into a log."
   def log(path, marker) do
     begin()

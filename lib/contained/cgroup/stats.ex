@@ -43,6 +43,29 @@ defmodule Contained.Cgroup.Stats do
     Map.update(stats, controller, %{key => number}, &Map.put(&1, key, number))
   end
 
+  @doc "The text of cgroup.events."
+  @spec events(binary) :: %{optional(:populated) => boolean, optional(:frozen) => boolean}
+  def events(text) do
+    for line <- String.split(text, "\n"),
+        [name, value] <- [String.split(line)],
+        is_map_key(@flags, name),
+        into: %{},
+        do: {@flags[name], value != "0"}
+  end
+
+  @doc "The text of memory.numa_stat: bytes of v2, pages of v1, by kind and node."
+  @spec numa(binary) :: %{binary => %{non_neg_integer => non_neg_integer}}
+  def numa(text) do
+    for line <- String.split(text, "\n"), [kind | nodes] <- [String.split(line)], into: %{} do
+      {kind |> String.split("=") |> hd(), Map.new(nodes, &numa_node/1)}
+    end
+  end
+
+  defp numa_node("N" <> word) do
+    [node, amount] = String.split(word, "=")
+    {String.to_integer(node), String.to_integer(amount)}
+  end
+
   @pressure %{"avg10" => :avg10, "avg60" => :avg60, "avg300" => :avg300, "total" => :total}
 
   @doc "The text of a pressure file: `%{some: %{avg10: 0.0, ..., total: 0}, full: ...}`."

@@ -22,17 +22,17 @@ defmodule Contained.Container.Server do
   @impl true
   def init(config) do
     Process.flag(:trap_exit, true)
-    {:ok, daemons} = DynamicSupervisor.start_link(strategy: :one_for_one)
     events = Events.new(config.subscribers)
-    state = %__MODULE__{config: config, daemons: daemons, events: events, counters: Census.zero()}
 
-    case Start.open(state) do
+    case Start.open(%__MODULE__{config: config, events: events, counters: Census.zero()}) do
       {:ok, state} -> {:ok, started(state)}
       {:error, error} -> {:stop, error}
     end
   end
 
   defp started(state) do
+    {:ok, daemons} = DynamicSupervisor.start_link(strategy: :one_for_one)
+    state = %{state | daemons: daemons}
     publish(state, :started, %{path: state.config.path, not_applied: state.not_applied})
     poll(state)
   end

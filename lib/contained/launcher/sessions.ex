@@ -11,7 +11,7 @@ defmodule Contained.Launcher.Sessions do
   #     {:places, reference, list}  where the session's control groups are; nil: forget it
   #     {:demonitor, reference}     the owner need not be watched any longer
 
-  alias Contained.Launcher.{Controls, Feed, Groups}
+  alias Contained.Launcher.{Controls, Feed, Groups, Slots}
   alias Contained.Protocol
 
   @max_id 0x7FFFFFFF
@@ -112,37 +112,17 @@ defmodule Contained.Launcher.Sessions do
   def launch(sessions, id, spec) do
     {slot, spec} = spec |> Map.delete(:container) |> Map.pop(:slot)
 
-    if slot != nil and leaving?(%{sessions | entries: Map.delete(sessions.entries, id)}, slot) do
+    if slot != nil and Slots.leaving?(Map.delete(sessions.entries, id), slot) do
       {put(sessions, id, %{sessions.entries[id] | held: {spec, []}}), []}
     else
       {sessions, [{:launch, id, spec}]}
     end
   end
 
-  # An owner that has just died may not have been told of yet.
-  defp leaving?(sessions, slot) do
-    Enum.any?(sessions.entries, fn {_id, entry} ->
-      entry.slot == slot and entry.held == nil and (entry.stopping? or not alive?(entry.owner))
-    end)
-  end
-
-  defp alive?(owner) when node(owner) == node(), do: Process.alive?(owner)
-  defp alive?(_remote), do: true
-
   defp release_slot(sessions, nil), do: {sessions, []}
 
   defp release_slot(sessions, slot) do
-    if leaving?(sessions, slot), do: {sessions, []}, else: release_all(sessions, slot)
-  end
-
-  # Those that have lost their owner meanwhile are about to be told so.
-  defp release_all(sessions, slot) do
-    held =
-      for {id, %{slot: ^slot, held: {_, _}} = entry} <- sessions.entries,
-          alive?(entry.owner),
-          do: {id, entry}
-
-    Enum.reduce(held, {sessions, []}, &release/2)
+    sessions.entries |> Slots.free(slot) |> Enum.reduce({sessions, []}, &release/2)
   end
 
   defp release({id, %{held: {spec, frames}} = entry}, {sessions, effects}) do
@@ -223,7 +203,7 @@ defmodule Contained.Launcher.Sessions do
         ) ::
           {t, [effect]}
   def control(sessions, {:group, path}, operation, reply),
-    do: ask(sessions, 0, reply, &Protocol.group_control(&1, path, operation))
+    do: ask(sessions, reply, &Protocol.group_control(&1, path, operation))
 
   def control(sessions, ref, operation, reply) do
     with_entry(sessions, ref, reply(reply, gone()), fn id, entry ->
@@ -247,8 +227,11 @@ defmodule Contained.Launcher.Sessions do
 
   @doc "Asks for what launchers before have left to be removed."
   @spec sweep(t, reference) :: {t, [effect]}
-  def sweep(sessions, reply) do
-    {_control, sessions, effects} = ask(sessions, 0, reply, &Protocol.sweep/1)
+  def sweep(sessions, reply), do: ask(sessions, reply, &Protocol.sweep/1)
+
+  # Of no session.
+  defp ask(sessions, reply, frame) do
+    {_control, sessions, effects} = ask(sessions, 0, reply, frame)
     {sessions, effects}
   end
 

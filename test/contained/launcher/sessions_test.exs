@@ -234,4 +234,54 @@ defmodule Contained.Launcher.SessionsTest do
     full = Enum.reduce(1..100, empty, fn _, acc -> acc |> add(spec) |> elem(0) end)
     assert (words.(full) - words.(empty)) / 100 < 600
   end
+
+  describe "the places of a session" do
+    defp ask(sessions, ref, operation) do
+      {sessions, [{:frame, frame}]} = Sessions.control(sessions, ref, operation, :asker)
+
+      {:control, _id, control, ^operation} =
+        frame |> IO.iodata_to_binary() |> :erlang.binary_to_term()
+
+      {sessions, control}
+    end
+
+    @places [{[], "/g/1", 7, nil}]
+
+    test "are noted before who has asked is told, and forgotten at the end", context do
+      %{sessions: sessions, id: id, ref: ref} = context
+      {sessions, control} = ask(sessions, ref, :places)
+
+      assert {sessions, [{:places, ^ref, @places}, {:reply, :asker, {:ok, @places}}]} =
+               Sessions.event(sessions, {:answer, id, control, {:ok, @places}})
+
+      assert {_, [{:places, ^ref, nil}, {:tell, ^ref, :launcher_down} | _]} =
+               Sessions.fail(sessions, id, :launcher_down)
+    end
+
+    test "are forgotten when there may be more of them", context do
+      %{sessions: sessions, id: id, ref: ref} = context
+      {sessions, first} = ask(sessions, ref, :places)
+      {sessions, second} = ask(sessions, ref, {:set_limits, [{"pids", "5"}]})
+      {sessions, _} = Sessions.event(sessions, {:answer, id, first, {:ok, @places}})
+
+      assert {sessions, [{:places, ^ref, nil}, {:reply, :asker, {:ok, nil}}]} =
+               Sessions.event(sessions, {:answer, id, second, {:ok, nil}})
+
+      {sessions, third} = ask(sessions, ref, {:set_limits, []})
+      answer = {:error, :limit, :einval, "x"}
+
+      assert {_, [{:reply, :asker, ^answer}]} =
+               Sessions.event(sessions, {:answer, id, third, answer})
+    end
+
+    test "that are not told are not noted", %{sessions: sessions, id: id, ref: ref} do
+      {sessions, control} = ask(sessions, ref, :places)
+      answer = {:error, :cgroup, :enoent, ""}
+
+      assert {sessions, [{:reply, :asker, ^answer}]} =
+               Sessions.event(sessions, {:answer, id, control, answer})
+
+      assert {_, [{:tell, ^ref, _} | _]} = Sessions.fail(sessions, id, :launcher_down)
+    end
+  end
 end
