@@ -119,6 +119,22 @@ defmodule Contained.SealTest do
                run(ctx, "/no/such", [], seccomp: [default: :kill, allow: [:execve]])
     end
 
+    @isolated (case Contained.run("true", [], pid_isolation: true) do
+                 {:ok, %{status: 0}} -> false
+                 other -> "needs pid namespaces: #{inspect(other)}"
+               end)
+
+    @tag skip: @isolated
+    test "comes last, behind an init as well", ctx do
+      opts = [pid_isolation: true, seccomp: :default]
+      assert calls(ctx, ["ptrace", "unshare"], opts).stdout == "ptrace 1\nunshare 1\n"
+      assert {:ok, %{stdout: out}} = run(ctx, "cat", ["/proc/1/status"], opts)
+      assert out =~ ~r/^Seccomp:\t0$/m
+
+      assert {:error, %Error{stage: :exec, reason: :enoent}} =
+               run(ctx, "/no/such", [], opts ++ [seccomp: [default: :kill, allow: [:execve]]])
+    end
+
     test "daemons have it too", ctx do
       test = self()
       opts = [launcher: ctx.launcher, seccomp: :default, logger_fun: &send(test, {:line, &1})]
