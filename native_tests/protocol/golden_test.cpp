@@ -10,18 +10,11 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_groups.hpp"
 #include "protocol/golden_seal.hpp"
 
 namespace contained::protocol {
 namespace {
-
-template <class T>
-const T& as(const Request& request) {
-  static const T kNone{};
-  const auto* found = std::get_if<T>(&request);
-  EXPECT_NE(found, nullptr) << "another kind of request";
-  return found != nullptr ? *found : kNone;
-}
 
 using Check = void (*)(const Request&);
 
@@ -178,25 +171,6 @@ void is_set(const Request& request) {
   is_control<Control::Op::kSet>(request);
   EXPECT_EQ(as<Control>(request).file, "memory.max");
   EXPECT_EQ(as<Control>(request).value, "max");
-}
-
-template <GroupControl::Op op>
-void is_group(const Request& request) {
-  EXPECT_EQ(as<GroupControl>(request).group, "web/box");
-  EXPECT_EQ(as<GroupControl>(request).op, op);
-  EXPECT_EQ(as<GroupControl>(request).control.ref, 9U);
-  EXPECT_EQ(as<GroupControl>(request).control.id, 0U);
-}
-
-void is_group_stats(const Request& request) {
-  is_group<GroupControl::Op::kControl>(request);
-  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kStats);
-}
-
-void is_group_set_limits(const Request& request) {
-  is_group<GroupControl::Op::kControl>(request);
-  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kSetLimits);
-  EXPECT_EQ(as<GroupControl>(request).control.limits, (std::vector<Limit>{{"memory", "1G"}}));
 }
 
 void is_sweep(const Request& request) {
