@@ -1,7 +1,7 @@
-// Makes the named system calls with arguments that no kernel takes, so that nothing happens, and prints a
-// line "NAME ERRNO" for each. Exit 64: no such name.
-// int80_... is made as a 32-bit program makes it, x32_... as one of the x32 ABI; "NAME none" where this
-// machine or its kernel has not that way.
+// Makes the named system calls with arguments that no kernel takes, so that nothing happens, and
+// prints a line "NAME ERRNO" for each. Exit 64: no such name. int80_... is made as a 32-bit program
+// makes it, x32_... as one of the x32 ABI; "NAME none" where this machine or its kernel has not
+// that way.
 #define _GNU_SOURCE
 #include <sched.h>
 #include <setjmp.h>
@@ -65,9 +65,7 @@ static int try_int80_ptrace(void) {
 }
 
 // ptrace, by the numbers of x32: 521.
-static int try_x32_ptrace(void) {
-  return code_of(syscall(0x40000000 + 521, kNoRequest, 0, 0, 0));
-}
+static int try_x32_ptrace(void) { return code_of(syscall(0x40000000 + 521, kNoRequest, 0, 0, 0)); }
 #else
 static int try_int80_ptrace(void) { return kNoWay; }
 static int try_x32_ptrace(void) { return kNoWay; }

@@ -150,9 +150,10 @@ TEST_P(Isolated, ANetworkByItsFile) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "needs root";
   }
-  auto holder_spec = shell("echo; cat", kNewNet);
+  auto holder_spec = spec_for({"ignore_term"});
+  holder_spec.isolation.namespaces = kNewNet;
   test::Running holder(holder_spec, refused_);
-  ASSERT_EQ(holder.read_line(), "");
+  ASSERT_EQ(holder.read_line(), "ready");
   auto spec = spec_for({"/usr/bin/readlink", "/proc/self/ns/net"});
   spec.isolation.netns = "/proc/" + std::to_string(holder.pid()) + "/ns/net";
   EXPECT_EQ(output(spec), std::filesystem::read_symlink(*spec.isolation.netns).string() + "\n");

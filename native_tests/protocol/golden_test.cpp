@@ -10,11 +10,19 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/golden_groups.hpp"
+#include "protocol/golden_isolation.hpp"
 #include "protocol/golden_seal.hpp"
 
 namespace contained::protocol {
 namespace {
+
+template <class T>
+const T& as(const Request& request) {
+  static const T kNone{};
+  const auto* found = std::get_if<T>(&request);
+  EXPECT_NE(found, nullptr) << "another kind of request";
+  return found != nullptr ? *found : kNone;
+}
 
 using Check = void (*)(const Request&);
 
@@ -120,22 +128,6 @@ void is_start_with_fds(const Request& request) {
                                                      {63, Kind::kStderr}}));
 }
 
-void is_start_isolated(const Request& request) {
-  const auto& seen = as<Start>(request).isolation;
-  EXPECT_EQ(seen.namespaces, (std::vector<std::string>{"pid", "net", "user_if_needed"}));
-  EXPECT_TRUE(seen.program_is_init);
-  EXPECT_EQ(seen.hostname, "in");
-  EXPECT_EQ(seen.root, "/srv/root");
-  EXPECT_EQ(seen.chroot, "/srv/other");
-  EXPECT_EQ(seen.binds, (std::vector<Bind>{{"/a", "/b", true}, {"/c", "/d", false}}));
-  EXPECT_EQ(seen.tmpfs, (std::vector<Tmpfs>{{"/tmp", std::nullopt}, {"/run", 1U << 20}}));
-  EXPECT_TRUE(seen.read_only_root);
-  EXPECT_EQ(seen.network, Isolation::Network::kPath);
-  EXPECT_EQ(seen.netns, "/run/netns/blue");
-  EXPECT_EQ(seen.uid_map, (std::vector<IdMap>{{0, 100'000, 65'536}}));
-  EXPECT_EQ(seen.gid_map, (std::vector<IdMap>{{5, 1000, 1}}));
-}
-
 void is_start_alone(const Request& request) {
   EXPECT_EQ(as<Start>(request).isolation.network, Isolation::Network::kNone);
 }
@@ -173,6 +165,25 @@ void is_set(const Request& request) {
   EXPECT_EQ(as<Control>(request).value, "max");
 }
 
+template <GroupControl::Op op>
+void is_group(const Request& request) {
+  EXPECT_EQ(as<GroupControl>(request).group, "web/box");
+  EXPECT_EQ(as<GroupControl>(request).op, op);
+  EXPECT_EQ(as<GroupControl>(request).control.ref, 9U);
+  EXPECT_EQ(as<GroupControl>(request).control.id, 0U);
+}
+
+void is_group_stats(const Request& request) {
+  is_group<GroupControl::Op::kControl>(request);
+  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kStats);
+}
+
+void is_group_set_limits(const Request& request) {
+  is_group<GroupControl::Op::kControl>(request);
+  EXPECT_EQ(as<GroupControl>(request).control.op, Control::Op::kSetLimits);
+  EXPECT_EQ(as<GroupControl>(request).control.limits, (std::vector<Limit>{{"memory", "1G"}}));
+}
+
 void is_sweep(const Request& request) {
   EXPECT_EQ(as<Control>(request).op, Control::Op::kSweep);
   EXPECT_EQ(as<Control>(request).id, 0U);
@@ -205,7 +216,7 @@ const std::map<std::string, Check> kDown = {
     {"start_who", is_start_as_somebody},
     {"start_where", is_start_somewhere},
     {"start_fds", is_start_with_fds},
-    {"start_isolated", is_start_isolated},
+    {"start_isolated", [](auto& request) { expect_isolated(as<Start>(request).isolation); }},
     {"start_alone", is_start_alone},
     {"start_sealed", [](const Request& r) { expect_sealed(as<Start>(r).seal); }},
     {"input_to", is_input_to_fd},

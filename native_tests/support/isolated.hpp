@@ -25,5 +25,5 @@ inline bool may_isolate() {
 
 }  // namespace contained::test
 
-#define CONTAINED_NEEDS_NAMESPACES()                                                           \
+#define CONTAINED_NEEDS_NAMESPACES() \
   if (!::contained::test::may_isolate()) GTEST_SKIP() << "needs CAP_SYS_ADMIN or user namespaces"

@@ -1,5 +1,5 @@
-// A session below a stub or an init, as the worker would run it. Every process of it carries a mark in its
-// environment, so that a survivor is found wherever it is.
+// A session below a stub or an init, as the worker would run it. Every process of it carries a mark
+// in its environment, so that a survivor is found wherever it is.
 #pragma once
 
 #include <dirent.h>

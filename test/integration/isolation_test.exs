@@ -132,6 +132,27 @@ defmodule Contained.IsolationTest do
              run(ctx, "sleep 300 >/dev/null & exit 5", pid_isolation: true, linger: :kill)
   end
 
+  # Torture cases 21 and 69.
+  @tag skip: all([root(), groups_v2()])
+  test "a payload that leaves its group dies with its namespace", ctx do
+    marker = marker()
+
+    script =
+      "for top in /sys/fs/cgroup /sys/fs/cgroup/unified; do echo $$ > $top/cgroup.procs; done; echo out; cat"
+
+    process = start(ctx, "sh", ["-c", script, marker], pid_isolation: true, stderr: :discard)
+    read_until(process, "out\n")
+    assert :ok = Command.stop(process, [])
+    eventually(fn -> marked(marker) == [] end, within(5_000))
+  end
+
+  @tag skip: limits(:memory)
+  test "want of memory is told through the init", ctx do
+    script = "exec tail -c 100000000 /dev/zero"
+    opts = [pid_isolation: true, limits: [memory: "16M", swap: 0], on_unsupported: :ignore]
+    assert {:ok, %{reason: :oom, exit: {:signaled, 9, false}}} = run(ctx, script, opts)
+  end
+
   test "a network of none has lo alone", ctx do
     script =
       "tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/sys/net/ipv4/conf/lo/forwarding >/dev/null"

@@ -170,8 +170,9 @@ defmodule Contained.Daemon.LiveTest do
 
   test "restart of a program that cannot be started again tells why" do
     dir = tmp_dir()
-    path = script(dir, "once", "#!/bin/sh\nexec sleep 100\n")
-    {:ok, daemon} = Daemon.start_link(path, [])
+    # The shell looks for the script once it has been executed.
+    path = script(dir, "once", "#!/bin/sh\necho up\nexec sleep 100\n")
+    {:ok, daemon} = Daemon.start_link(path, [], ready: {:output, ~r/up/})
     File.rm!(path)
     assert {:error, _reason} = Daemon.restart(daemon)
     assert_receive {:EXIT, ^daemon, {:enoent, _}}, 5_000

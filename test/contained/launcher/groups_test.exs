@@ -47,27 +47,22 @@ defmodule Contained.Launcher.GroupsTest do
     assert [] = Groups.event(groups, "g/x", :oom, %{count: 1})
   end
 
-  defp with_command do
+  test "the end of a container kills what is in it, then the group; then its path is free" do
     {sessions, _} =
       Containers.request(Sessions.new(), {:open, "g/box", make_ref(), self(), false, :me})
 
-    spec = %{program: "/bin/x", container: "g/box"}
-    command = make_ref()
-    {Sessions.add(sessions, 1, command, {self(), make_ref()}, spec), spec, command}
-  end
-
-  test "a container is told of its commands" do
-    {sessions, spec, command} = with_command()
-    assert {sessions, [{:launch, 1, launched}]} = Sessions.launch(sessions, 1, spec)
-    assert launched == %{program: "/bin/x"}
-    assert {sessions, effects} = Sessions.event(sessions, {:started, 1, 42})
     ref = Groups.ref(sessions.groups, "g/box")
-    told = %{ref: command, os_pid: 42, program: "/bin/x", grace: 500}
-    assert {:tell, ref, {:started, told, 42}} in effects
-  end
+    spec = %{program: "/bin/x", container: "g/box"}
+    sessions = Sessions.add(sessions, 1, command = make_ref(), {self(), make_ref()}, spec)
 
-  test "the end of a container kills what is in it, then the group; then its path is free" do
-    {sessions, spec, _command} = with_command()
+    assert {sessions, [{:launch, 1, %{program: "/bin/x"} = launched}]} =
+             Sessions.launch(sessions, 1, spec)
+
+    refute Map.has_key?(launched, :container)
+    assert {sessions, effects} = Sessions.event(sessions, {:started, 1, 42})
+
+    assert {:tell, ref,
+            {:started, %{ref: command, os_pid: 42, program: "/bin/x", grace: 500}, 42}} in effects
 
     assert {sessions, [{:frame, stop}, {:demonitor, _}, {:frame, remove}]} =
              Containers.request(sessions, {:close, "g/box"})
