@@ -230,7 +230,7 @@ Result<bool> Crowd::remove() {
   if (!exists()) return true;
   const auto killed = kill();
   if (!killed) return killed.error();
-  const auto busy = populated();
+  auto busy = populated();
   if (!busy) return busy;
   if (*busy || held_->in_use(group_)) return false;
   return drop();
@@ -240,7 +240,7 @@ Result<bool> Crowd::remove_or_kill(bool remove_too) {
   if (remove_too) return remove();
   const auto killed = kill();
   if (!killed) return killed.error();
-  const auto busy = populated();
+  auto busy = populated();
   if (!busy) return busy;
   return !*busy;
 }
