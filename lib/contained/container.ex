@@ -1,89 +1,87 @@
 defmodule Contained.Container do
-  @moduledoc ~S"""
-             A control group with a name that you hold, and any number of commands and daemons in it.
+  @defaults Enum.map_join(Contained.Container.Config.defaults(), ", ", &"`#{inspect(&1)}`")
 
-                 children = [
-                   {Contained.Container, name: MyApp.Box, group: "encoders", limits: [memory: "1G", cpu: 2]},
-                   {Contained.Daemon, command: "redis-server", container: MyApp.Box}
-                 ]
+  @moduledoc """
+  A control group with a name that you hold, and any number of commands and daemons in it.
 
-                 Supervisor.start_link(children, strategy: :rest_for_one)
+      children = [
+        {Contained.Container, name: MyApp.Box, group: "encoders", limits: [memory: "1G", cpu: 2]},
+        {Contained.Daemon, command: "redis-server", container: MyApp.Box}
+      ]
 
-                 {:ok, result} = Contained.Container.run(MyApp.Box, "make", ["-j8"], cd: "/src")
-                 :ok = Contained.Container.set_limits(MyApp.Box, memory: "2G")
-                 {:ok, %{memory: %{current: bytes}}} = Contained.Container.stats(MyApp.Box)
+      Supervisor.start_link(children, strategy: :rest_for_one)
 
-             What is in the container shares its limits, is frozen, counted and killed as one. The commands are those of
-             `Contained`: `cmd/4`, `run/4`, `start/4` and `start_daemon/2` are `Contained.cmd/3` and so on with the option
-             `:container`, which streams, daemons and pools take as well.
+      {:ok, result} = Contained.Container.run(MyApp.Box, "make", ["-j8"], cd: "/src")
+      :ok = Contained.Container.set_limits(MyApp.Box, memory: "2G")
+      {:ok, %{memory: %{current: bytes}}} = Contained.Container.stats(MyApp.Box)
 
-             ## Life
+  What is in the container shares its limits, is frozen, counted and killed as one. The commands are those of
+  `Contained`: `cmd/4`, `run/4`, `start/4` and `start_daemon/2` are `Contained.cmd/3` and so on with the option
+  `:container`, which streams, daemons and pools take as well.
 
-             A container lives until it is stopped, whether or not anything runs in it. When its process ends, in whatever
-             way, its contents die, also processes that nobody registered: in order (by `stop/2`, or its supervisor), each
-             command is stopped by its own ladder, and then what is left in the group is killed; when the process is killed or
-             crashes, all is killed at once. The next container of the same name starts when that is done.
+  ## Life
 
-             A command that fails is its caller's concern; with `on_failure: :stop` it is the end of the container, with the
-             reason `{:command_failed, program, result}`.
+  A container lives until it is stopped, whether or not anything runs in it. When its process ends, in whatever
+  way, its contents die, also processes that nobody registered: in order (by `stop/2`, or its supervisor), each
+  command is stopped by its own ladder, and then what is left in the group is killed; when the process is killed or
+  crashes, all is killed at once. The next container of the same name starts when that is done.
 
-             When the port program of the launcher dies, and all that it has started with it, the group is made again with
-             its limits before anything is started in it (`:on_launcher_down`). With the launcher itself the container
-             ends.
+  A command that fails is its caller's concern; with `on_failure: :stop` it is the end of the container, with the
+  reason `{:command_failed, program, result}`.
 
-             ## Groups
+  When the port program of the launcher dies, and all that it has started with it, the group is made again with
+  its limits before anything is started in it (`:on_launcher_down`). With the launcher itself the container
+  ends.
 
-             The control group is `<launcher's>/<group>/<name>`, with one group for each command below it. Containers of one
-             launcher and `:group` share that group, and its limits: `:group_limits`, or `set_limits/3` with `on: :group`. That
-             group stays until the launcher ends.
+  ## Groups
 
-             Without control groups to use (`containment: :best_effort`, see `Contained.Launcher`) a container still knows its
-             commands, stops and kills them; limits, `freeze/1`, `stats/2` and `migrate/2` return an error with the reason
-             `:enotsup`. A launcher with `containment: :required` starts no container then.
+  The control group is `<launcher's>/<group>/<name>`, with one group for each command below it. Containers of one
+  launcher and `:group` share that group, and its limits: `:group_limits`, or `set_limits/3` with `on: :group`. That
+  group stays until the launcher ends.
 
-             ## Events
+  Without control groups to use (`containment: :best_effort`, see `Contained.Launcher`) a container still knows its
+  commands, stops and kills them; limits, `freeze/1`, `stats/2` and `migrate/2` return an error with the reason
+  `:enotsup`. A launcher with `containment: :required` starts no container then.
 
-             Subscribers (`subscribe/1`) are told `{:contained, container, event, details}`, the container being a pid:
+  ## Events
 
-               * `:started` - the group has been made: `:path`, `:not_applied` (limits left out by `on_unsupported: :ignore`).
-                 Told to those of `:subscribers`, and again after a loss of the port program
-               * `:process_joined` - `:os_pid`, `:registered`. Of a command (`registered: true`) also `:program`, at once. Of
-                 others `:ppid`, `:name`, `:command`, found by comparing lists of processes every `:poll_interval`: the
-                 kernel tells nobody sooner, and who comes and goes in between is not seen
-               * `:process_exited` - the same; of a command also its `:result`
-               * `:process_error` - a command could not be started: `:program`, `:error`
-               * `:limit_hit` - `:limit` (`:memory`: it had to be reclaimed; `:pids`: a fork was refused), `:count`. On
-                 control groups v2 at once, on v1 found with the poll
-               * `:oom` - the kernel has killed for want of memory: `:oom_kills`, how many in all. Also when the limit is that
-                 of the `:group`, or the machine's; told to the container whose process was killed
-               * `:stopped` - `:reason`
+  Subscribers (`subscribe/1`) are told `{:contained, container, event, details}`, the container being a pid:
 
-             ## Options
+    * `:started` - the group has been made: `:path`, `:not_applied` (limits left out by `on_unsupported: :ignore`).
+      Told to those of `:subscribers`, and again after a loss of the port program
+    * `:process_joined` - `:os_pid`, `:registered`. Of a command (`registered: true`) also `:program`, at once. Of
+      others `:ppid`, `:name`, `:command`, found by comparing lists of processes every `:poll_interval`: the
+      kernel tells nobody sooner, and who comes and goes in between is not seen
+    * `:process_exited` - the same; of a command also its `:result`
+    * `:process_error` - a command could not be started: `:program`, `:error`
+    * `:limit_hit` - `:limit` (`:memory`: it had to be reclaimed; `:pids`: a fork was refused), `:count`. On
+      control groups v2 at once, on v1 found with the poll
+    * `:oom` - the kernel has killed for want of memory: `:oom_kills`, how many in all. Also when the limit is that
+      of the `:group`, or the machine's; told to the container whose process was killed
+    * `:stopped` - `:reason`
 
-               * `:name` - an atom, `{:via, ...}` or `{:global, ...}`, under which the container is registered; the control
-                 group is called like the atom, less `Elixir.`. A binary names the control group alone
-               * `:group` - the control group above, up to three names joined by `/`. Defaults to `"containers"`
-               * `:cgroup_name` - the name of the control group, if it is not to be that of `:name`; without both a number
-               * `:limits` - what all in the container may use together, see the guide "Limits"
-               * `:group_limits` - the same for the `:group`
-               * `:launcher` - as for commands; `:dedicated` is one of its own. Defaults to `Contained.Launcher`
-               * `:clean_cgroup` - when false, the empty group stays for inspection until the launcher ends. Defaults to `true`
-               * `:on_failure` - `:stop` ends the container when a command fails. Defaults to `:ignore`
-               * `:on_launcher_down` - `:exit` ends it when the port program is lost. Defaults to `:relaunch`
-               * `:poll_interval` - milliseconds between two looks at the processes, while anybody is subscribed. Defaults
-                 to `1_000`
-               * `:subscribers` - a pid or several, as if each had called `subscribe/1` before the start
-               * `:subreaper` - `true`, for the sake of those who know it from elsewhere: orphans always stay in the
-                 container
-               * `:id`, `:restart`, `:shutdown`, `:significant` - as in `t:Supervisor.child_spec/0`
+  ## Options
 
-             Options of commands are defaults for those in it:
+    * `:name` - an atom, `{:via, ...}` or `{:global, ...}`, under which the container is registered; the control
+      group is called like the atom, less `Elixir.`. A binary names the control group alone
+    * `:group` - the control group above, up to three names joined by `/`. Defaults to `"containers"`
+    * `:cgroup_name` - the name of the control group, if it is not to be that of `:name`; without both a number
+    * `:limits` - what all in the container may use together, see the guide "Limits"
+    * `:group_limits` - the same for the `:group`
+    * `:launcher` - as for commands; `:dedicated` is one of its own. Defaults to `Contained.Launcher`
+    * `:clean_cgroup` - when false, the empty group stays for inspection until the launcher ends. Defaults to `true`
+    * `:on_failure` - `:stop` ends the container when a command fails. Defaults to `:ignore`
+    * `:on_launcher_down` - `:exit` ends it when the port program is lost. Defaults to `:relaunch`
+    * `:poll_interval` - milliseconds between two looks at the processes, while anybody is subscribed. Defaults
+      to `1_000`
+    * `:subscribers` - a pid or several, as if each had called `subscribe/1` before the start
+    * `:subreaper` - `true`, for the sake of those who know it from elsewhere: orphans always stay in the
+      container
+    * `:id`, `:restart`, `:shutdown`, `:significant` - as in `t:Supervisor.child_spec/0`
 
-             """ <>
-               Enum.map_join(Contained.Container.Config.defaults(), ", ", &"`#{inspect(&1)}`") <>
-               ~S"""
-               . Variables of `:env` are added to those of a command, which win.
-               """
+  Options of commands are defaults for those in it:
+  #{@defaults}. Variables of `:env` are added to those of a command, which win.
+  """
 
   alias Contained.{Cgroup, Error, Limits, Signals}
   alias Contained.Container.{Census, Config, Function, Group, Placement, Server}
