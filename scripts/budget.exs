@@ -47,9 +47,30 @@ defmodule Budget.Cpp do
     inside? = Enum.any?(state.open, &match?({:function, _, _}, &1))
 
     case kind(text, inside?) do
-      :inner -> %{state | open: [:inner | state.open]}
-      :scope -> reset(%{state | open: [:scope | state.open]})
-      :function -> reset(%{state | open: [{:function, state.first, name(text)} | state.open]})
+      :inner ->
+        %{state | open: [:inner | state.open]}
+
+      :scope ->
+        reset(%{state | open: [scope(text) | state.open]})
+
+      :function ->
+        reset(%{state | open: [{:function, state.first, name(text, state)} | state.open]})
+    end
+  end
+
+  defp scope(text) do
+    cond do
+      text =~ ~r/\bnamespace\s*$/ -> :anonymous
+      text =~ ~r/\bnamespace\b/ -> :namespace
+      true -> :class
+    end
+  end
+
+  defp name(text, %{open: open}) do
+    cond do
+      :class in open -> "(class)::" <> name(text)
+      :anonymous in open -> "(anonymous)::" <> name(text)
+      true -> name(text)
     end
   end
 
@@ -138,8 +159,34 @@ defmodule Budget do
 
   def main do
     over = Enum.flat_map(@groups, &report/1)
+    clashes = clashes(Path.wildcard("c_src/*"))
     for {place, lines, cap} <- over, do: IO.puts("over the cap: #{place}: #{lines} > #{cap}")
-    if over != [], do: System.halt(1)
+    for clash <- clashes, do: IO.puts("a private name that others of its folder have: #{clash}")
+    if over ++ clashes != [], do: System.halt(1)
+  end
+
+  # A folder may be compiled as one unit (CONTAINED_UNITY). There an overload in an anonymous
+  # namespace hides the function of the same name outside of it, without a word of the compiler.
+  defp clashes(folders) do
+    for folder <- folders,
+        path <- Path.wildcard("#{folder}/*.{cpp,hpp}"),
+        {name, line, _} <- Budget.Cpp.functions(File.read!(path)),
+        not String.starts_with?(name, "(class)") and not String.ends_with?(name, "?") do
+      {{folder, String.replace(name, "(anonymous)::", "")}, {name, "#{path}:#{line}"}}
+    end
+    |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+    |> Enum.filter(fn {_key, places} -> clash?(places) end)
+    |> Enum.map(fn {{_folder, name}, places} ->
+      "#{name}, " <> Enum.map_join(places, ", ", &elem(&1, 1))
+    end)
+  end
+
+  defp clash?(places) do
+    names = for {name, _place} <- places, uniq: true, do: name
+    files = for {_name, place} <- places, uniq: true, do: place |> String.split(":") |> hd()
+
+    Enum.any?(names, &String.starts_with?(&1, "(anonymous)")) and
+      (length(files) > 1 or length(names) > 1)
   end
 
   defp report({name, parser, patterns, budget}) do

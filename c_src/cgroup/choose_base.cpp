@@ -12,7 +12,7 @@
 namespace contained::cgroup {
 namespace {
 
-bool exists(int dirfd, const char* path) { return ::faccessat(dirfd, path, F_OK, 0) == 0; }
+bool has_file(int dirfd, const char* path) { return ::faccessat(dirfd, path, F_OK, 0) == 0; }
 
 Status check_writable(int dirfd, const std::string& path) {
   // Moving a process in also needs cgroup.procs of the common ancestor, and a base is one of the
@@ -38,7 +38,7 @@ bool is_delegated(int dirfd, const std::string& path, const Caller& caller) {
 
 bool may_hold_groups(int dirfd, const Caller& caller) {
   // Only the root may have processes beside controllers, and only it has no cgroup.events.
-  const bool is_root = !exists(dirfd, kEvents) && exists(dirfd, kProcs);
+  const bool is_root = !has_file(dirfd, kEvents) && has_file(dirfd, kProcs);
   if (is_root) return caller.uid == 0 && !caller.systemd;
   const auto members = read_file_at(dirfd, kProcs, 64U << 20);
   return members && members->empty();
@@ -78,7 +78,7 @@ Result<std::string> choose_wanted(const Layout& layout, std::string_view wanted)
 
 }  // namespace
 
-Caller current_caller() { return {::geteuid(), exists(AT_FDCWD, "/run/systemd/system")}; }
+Caller current_caller() { return {::geteuid(), has_file(AT_FDCWD, "/run/systemd/system")}; }
 
 Result<std::string> choose_base(const Layout& layout, std::string_view wanted,
                                 const Caller& caller) {

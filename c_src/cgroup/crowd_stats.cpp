@@ -26,7 +26,7 @@ void put(Stats& stats, std::string_view name, std::uint64_t value) {
   if (found != stats.end()) found->second = value;
 }
 
-Stats cpu_of(int dirfd) {
+Stats cpu_stats(int dirfd) {
   const auto text = read_brief_at(dirfd, kCpuStat);
   if (!text) return {};
   const auto cpu = parse_cpu_stat(*text);
@@ -64,7 +64,7 @@ Result<Stats> Crowd::stats() const {
   for (const auto& place : places()) {
     const int dirfd = place.group->fd();
     if (place.version == Version::kV2) {
-      stats = cpu_of(dirfd);
+      stats = cpu_stats(dirfd);
       for (const auto name : kAllControllers) add_stats(dirfd, name, Version::kV2, false, stats);
       continue;
     }

@@ -31,7 +31,7 @@ std::string read(int dirfd, const std::string& file) {
   return text ? *text : std::string();
 }
 
-Limits one(std::string_view key, std::string value) {
+Limits single(std::string_view key, std::string value) {
   return {{std::string(key), std::move(value)}};
 }
 
@@ -115,14 +115,14 @@ Limits cpu_of_v1(int dirfd, std::string_view quota_text) {
   const auto quota = to_number(trimmed(quota_text));  // "-1" is none
   const auto period = to_number(trimmed(read(dirfd, "cpu.cfs_period_us")));
   if (!quota || !period) return {};
-  return one("cpu", format_cores({*quota, *period}));
+  return single("cpu", format_cores({*quota, *period}));
 }
 
 Limits swap_of_v1(int dirfd, std::string_view sum_text) {
   const auto sum = finite(sum_text);
   const auto memory = finite(read(dirfd, "memory.limit_in_bytes"));
   if (!sum || !memory || *sum < *memory) return {};
-  return one("swap", std::to_string(*sum - *memory));
+  return single("swap", std::to_string(*sum - *memory));
 }
 
 // The group above has the same: filled in by us, so that somebody could enter.
@@ -151,13 +151,13 @@ Limits of_cpu_max(std::string_view text) {
   const auto quota = words.size() == 2 ? to_number(words[0]) : std::nullopt;
   const auto period = words.size() == 2 ? to_number(words[1]) : std::nullopt;
   if (!quota || !period) return {};
-  return one("cpu", format_cores({*quota, *period}));
+  return single("cpu", format_cores({*quota, *period}));
 }
 
-Limits of_weight(Version version, std::uint64_t number) {
+Limits weight_in_force(Version version, std::uint64_t number) {
   const auto weight = version == Version::kV2 ? number : weight_of_shares(number).value_or(0);
   if (weight == 100 || weight == 0) return {};  // 0: cpu.idle
-  return one("cpu_weight", std::to_string(weight));
+  return single("cpu_weight", std::to_string(weight));
 }
 
 bool is_zero_default(std::string_view key) {
@@ -173,12 +173,12 @@ Limits limits_of_text(const Word& word, Version version, std::string_view text) 
   if (word.key == "cpu") return of_cpu_max(text);
   const auto plain = trimmed(text);
   if (word.controller == "cpuset")
-    return plain.empty() ? Limits() : one(word.key, std::string(plain));
+    return plain.empty() ? Limits() : single(word.key, std::string(plain));
   const auto number = finite(plain);
   if (!number) return {};
-  if (word.key == "cpu_weight") return of_weight(version, *number);
+  if (word.key == "cpu_weight") return weight_in_force(version, *number);
   if (*number == 0 && is_zero_default(word.key)) return {};
-  return one(word.key, std::to_string(*number));
+  return single(word.key, std::to_string(*number));
 }
 
 Limits limits_in_force(int dirfd, std::string_view controller, Version version) {

@@ -82,7 +82,7 @@ bool climbs(std::string_view path) {
   return false;
 }
 
-bool is_v2(const Mount& mount) { return mount.fstype == "cgroup2"; }
+bool of_v2(const Mount& mount) { return mount.fstype == "cgroup2"; }
 
 Result<std::vector<Mount>> read_mounts() {
   auto text = read_file_at(AT_FDCWD, "/proc/self/mountinfo", kMountinfoLimit);
@@ -94,7 +94,7 @@ Result<std::vector<Mount>> read_mounts() {
 bool is_hidden(const Mount& mount) {
   struct statfs info = {};
   if (::statfs(mount.mountpoint.c_str(), &info) != 0) return true;
-  return info.f_type != (is_v2(mount) ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+  return info.f_type != (of_v2(mount) ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ std::vector<Mount> parse_mountinfo(std::string_view text) {
     Mount mount;
     if (!parse_mount(cut(text, '\n'), mount)) continue;
     std::erase_if(mounts, [&](const Mount& m) { return m.mountpoint == mount.mountpoint; });
-    if (mount.fstype == "cgroup" || is_v2(mount)) mounts.push_back(std::move(mount));
+    if (mount.fstype == "cgroup" || of_v2(mount)) mounts.push_back(std::move(mount));
   }
   return mounts;
 }
@@ -132,7 +132,7 @@ std::vector<Hierarchy> choose_v1(const std::vector<Mount>& mounts, std::string_v
     if (names.empty()) continue;
     Hierarchy hierarchy{{names.begin(), names.end()}, {}, {}};
     for (const auto& mount : mounts) {
-      if (is_v2(mount) || mount.read_only || !has_option(mount.options, names.front())) continue;
+      if (of_v2(mount) || mount.read_only || !has_option(mount.options, names.front())) continue;
       auto own = resolve(mount, rest);
       hierarchy.mountpoint = mount.mountpoint;
       if (own) hierarchy.own = *own;
@@ -180,7 +180,7 @@ bool lies_within(std::string_view path, std::string_view group) {
 Result<Layout> choose_layout(const std::vector<Mount>& mounts, std::string_view path) {
   Error error{ENODEV, Stage::kCgroup, "cgroup2"};
   for (const auto& mount : mounts) {
-    if (!is_v2(mount)) continue;
+    if (!of_v2(mount)) continue;
     if (mount.read_only) {
       if (error.code == ENODEV) error = {EROFS, Stage::kCgroup, mount.mountpoint};
       continue;
@@ -214,7 +214,7 @@ Result<Layout> find_layout() {
   auto layout = choose_layout(*mounts, *path);
   if (layout || layout.error().code != ENOENT) return layout;
   for (const auto& mount : *mounts) {
-    if (is_v2(mount) && !mount.read_only && lists_us(mount.mountpoint)) {
+    if (of_v2(mount) && !mount.read_only && lists_us(mount.mountpoint)) {
       return Layout{mount.mountpoint, mount.mountpoint};
     }
   }

@@ -72,7 +72,8 @@ std::string other_number(std::string_view value, Version to) {
   return std::string(value);
 }
 
-Settings one(Version to, std::string_view controller, std::string_view file, std::string value) {
+Settings of_file(Version to, std::string_view controller, std::string_view file,
+                 std::string value) {
   return {{std::string(controller_name(controller, to)), std::string(file), std::move(value)}};
 }
 
@@ -108,16 +109,17 @@ Result<Settings> to_v1(const Setting& setting) {
   const std::string_view file = setting.file;
   for (const auto& twin : kTwins) {
     if (twin.v2 != file) continue;
-    return one(Version::kV1, setting.controller, twin.v1,
-               other_number(setting.value, Version::kV1));
+    return of_file(Version::kV1, setting.controller, twin.v1,
+                   other_number(setting.value, Version::kV1));
   }
   if (file == "cpu.max") return cpu_max_to_v1(setting);
   if (file == "io.max") return io_max_to_v1(setting);
   if (file == "cpu.weight") return by_word(setting, "cpu_weight", setting.value, Version::kV1);
   if (file == "memory.swap.max") return by_word(setting, "swap", setting.value, Version::kV1);
   if (file.starts_with("hugetlb.") && file.ends_with(".max")) {
-    return one(Version::kV1, "hugetlb", fmt::format("hugetlb.{}.limit_in_bytes", page_size(file)),
-               other_number(setting.value, Version::kV1));
+    return of_file(Version::kV1, "hugetlb",
+                   fmt::format("hugetlb.{}.limit_in_bytes", page_size(file)),
+                   other_number(setting.value, Version::kV1));
   }
   return refused(setting, ENOTSUP);
 }
@@ -127,7 +129,7 @@ Result<Settings> shares_to_v2(const Setting& setting) {
   if (!shares) return refused(setting, EINVAL);
   const auto weight = weight_of_shares(*shares);
   if (!weight) return refused(setting, ENOTSUP);
-  return one(Version::kV2, "cpu", "cpu.weight", std::to_string(*weight));
+  return of_file(Version::kV2, "cpu", "cpu.weight", std::to_string(*weight));
 }
 
 // "8:0 1048576" of one of the four files of blkio's throttling.
@@ -142,10 +144,10 @@ Result<Settings> to_v2(const Setting& setting) {
   const std::string_view file = setting.file;
   const auto value = other_number(setting.value, Version::kV2);
   for (const auto& twin : kTwins) {
-    if (twin.v1 == file) return one(Version::kV2, setting.controller, twin.v2, value);
+    if (twin.v1 == file) return of_file(Version::kV2, setting.controller, twin.v2, value);
   }
-  if (file == kQuota) return one(Version::kV2, "cpu", "cpu.max", value);
-  if (file == kPeriod) return one(Version::kV2, "cpu", "cpu.max", "max " + value);
+  if (file == kQuota) return of_file(Version::kV2, "cpu", "cpu.max", value);
+  if (file == kPeriod) return of_file(Version::kV2, "cpu", "cpu.max", "max " + value);
   if (file == "cpu.shares") return shares_to_v2(setting);
   if (file == "blkio.throttle.read_bps_device") return throttle_to_v2(setting, "rbps");
   if (file == "blkio.throttle.write_bps_device") return throttle_to_v2(setting, "wbps");
@@ -153,7 +155,7 @@ Result<Settings> to_v2(const Setting& setting) {
   if (file == "blkio.throttle.write_iops_device") return throttle_to_v2(setting, "wiops");
   const bool hugetlb = file.starts_with("hugetlb.") && file.ends_with(".limit_in_bytes");
   if (hugetlb && file.find(".rsvd.") == std::string_view::npos) {
-    return one(Version::kV2, "hugetlb", fmt::format("hugetlb.{}.max", page_size(file)), value);
+    return of_file(Version::kV2, "hugetlb", fmt::format("hugetlb.{}.max", page_size(file)), value);
   }
   return refused(setting, ENOTSUP);
 }

@@ -42,8 +42,6 @@ Term watched(ErlNifEnv* env, const std::string& path, const std::string& trigger
   return ok(env, make_handle(env, std::move(*events), std::move(*file)));
 }
 
-Term refusal(ErlNifEnv* env, int code) { return error(env, {code, Stage::kFile, {}}); }
-
 }  // namespace
 
 Outcome open_process(ErlNifEnv* env, const Term* argv) {

@@ -43,8 +43,6 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name, ErlNifResourceTy
   return enif_init_resource_type(env, name, &callbacks, flags, nullptr);
 }
 
-Term refusal(ErlNifEnv* env, int code) { return error(env, {code, Stage::kFile, {}}); }
-
 }  // namespace
 
 bool open_resource_types(ErlNifEnv* env) {

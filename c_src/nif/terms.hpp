@@ -38,6 +38,9 @@ Term map(ErlNifEnv* env, const Fields& fields);
 /// {ok, Term}, and as the port program writes it {error, Stage, Errno, Subject}.
 Term ok(ErlNifEnv* env, Term term);
 Term error(ErlNifEnv* env, const Error& error);
+
+/// Of a handle.
+inline Term refusal(ErlNifEnv* env, int code) { return error(env, {code, Stage::kFile, {}}); }
 Term done(ErlNifEnv* env, const Status& status);  ///< {ok, nil}
 
 std::optional<std::string> to_text(ErlNifEnv* env, Term term);  ///< of a binary

@@ -96,7 +96,7 @@ void put(int fd, std::string_view line) {
   for (;;) ::pause();
 }
 
-[[noreturn]] void serve(int fd) {
+[[noreturn]] void hold(int fd) {
   locked = fd;
   ::signal(SIGUSR2, give_back);
   std::string input;
@@ -131,7 +131,7 @@ int hold_lock(const std::string& path) {
     if (!read_pid(file.get())) return fail(EPERM);
     put(file.get(), "");
     tell("held\n");
-    serve(file.get());
+    hold(file.get());
   }
 }
 

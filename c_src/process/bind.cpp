@@ -198,15 +198,15 @@ bool bind_by_mount(int root, int target, const MountStep& step) noexcept {
   return !step.writable || open_for_writing(root, step);
 }
 
-bool is_refused(long result) noexcept { return result < 0 && (errno == ENOSYS || errno == EPERM); }
+bool refuses(long result) noexcept { return result < 0 && (errno == ENOSYS || errno == EPERM); }
 
 }  // namespace
 
 // Harmless as they stand: no descriptor has that number.
 bool mount_calls_are_refused() noexcept {
-  return is_refused(::syscall(SYS_open_tree, -1, "", 0)) ||
-         is_refused(::syscall(SYS_move_mount, -1, "", -1, "", 0)) ||
-         is_refused(::syscall(SYS_mount_setattr, -1, "", 0, nullptr, 0));
+  return refuses(::syscall(SYS_open_tree, -1, "", 0)) ||
+         refuses(::syscall(SYS_move_mount, -1, "", -1, "", 0)) ||
+         refuses(::syscall(SYS_mount_setattr, -1, "", 0, nullptr, 0));
 }
 
 int open_source(MountStep& step, bool old_calls) noexcept {

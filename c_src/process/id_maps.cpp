@@ -31,7 +31,7 @@ bool is_own_id(const std::vector<IdMap>& maps, std::uint32_t ours) {
   return maps.size() == 1 && maps[0].outside == ours && maps[0].count == 1;
 }
 
-std::string text_of(const std::vector<IdMap>& maps) {
+std::string map_text(const std::vector<IdMap>& maps) {
   std::string text;
   for (const auto& map : maps) {
     fmt::format_to(std::back_inserter(text), "{} {} {}\n", map.inside, map.outside, map.count);
@@ -56,8 +56,8 @@ Status write_all(const IdMaps& maps, pid_t child) {
   if (maps.deny_setgroups) {
     if (auto denied = deny_setgroups(child); !denied) return denied;
   }
-  if (auto uids = write_proc(child, kUidMap, text_of(maps.uids)); !uids) return uids;
-  return write_proc(child, kGidMap, text_of(maps.gids));
+  if (auto uids = write_proc(child, kUidMap, map_text(maps.uids)); !uids) return uids;
+  return write_proc(child, kGidMap, map_text(maps.gids));
 }
 
 constexpr char kGo = 'g';
@@ -79,7 +79,7 @@ void keep_pipe(int go_write, bool close_range_refused) noexcept {
   close_from(kStatusFd + 1, close_range_refused);
 }
 
-[[noreturn]] void execute(const HelperCommand& command) noexcept {
+[[noreturn]] void run_command(const HelperCommand& command) noexcept {
   for (const auto& path : command.paths) {
     ::execv(path.c_str(), command.argv.data());
     if (errno != ENOENT) break;
@@ -91,7 +91,7 @@ void keep_pipe(int go_write, bool close_range_refused) noexcept {
 void run(const HelperCommand& command, const char* file) noexcept {
   const pid_t pid = ::fork();
   if (pid < 0) fail_about(file, Stage::kIdMap);
-  if (pid == 0) execute(command);
+  if (pid == 0) run_command(command);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -122,7 +122,7 @@ class Init {
 };
 
 // A worker that is gone already sends no signal: its end of the socket is closed then.
-void settle(int control) {
+void take_place(int control) {
   require(::setsid() >= 0, Stage::kSession);
   require(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, Stage::kSignal);
   pollfd worker = {control, 0, 0};
@@ -139,7 +139,7 @@ void settle(int control) {
   become_program(plan);
 }
 
-pid_t fork_leader(const ChildPlan& plan, int control) {
+pid_t fork_program(const ChildPlan& plan, int control) {
   Refused refused;
   const pid_t self = ::getpid();
   const auto leader = fork_self(refused);
@@ -159,8 +159,8 @@ pid_t fork_leader(const ChildPlan& plan, int control) {
 
 void run_init(const ChildPlan& plan) {
   const int control = isolate_child(plan);
-  settle(control);
-  const pid_t leader = fork_leader(plan, control);
+  take_place(control);
+  const pid_t leader = fork_program(plan, control);
   // Against a payload of the same user, who would have it leave the death of the worker unheard.
   ::prctl(PR_SET_DUMPABLE, 0);
   Init(leader, keep_control_only(control, kForwarded, plan.close_range_refused)).run();

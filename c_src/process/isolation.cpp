@@ -48,7 +48,7 @@ bool good_tmpfs(const Isolation& asked) {
   });
 }
 
-std::string_view bad_field(const Isolation& asked) {
+std::string_view bad_part(const Isolation& asked) {
   if (asked.own_init && !asked.has(kNewPid)) return "pid_init";
   if (asked.hostname && (!asked.has(kNewUts) || !is_hostname(*asked.hostname))) return "hostname";
   if (asked.netns && (asked.has(kNewNet) || !is_path(*asked.netns))) return "network";
@@ -71,7 +71,7 @@ bool may_make_namespaces() {
 }
 
 Status check(const Isolation& isolation) {
-  const auto bad = bad_field(isolation);
+  const auto bad = bad_part(isolation);
   if (!bad.empty()) return Error{EINVAL, Stage::kOption, std::string(bad)};
   return Done{};
 }

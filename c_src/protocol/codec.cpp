@@ -210,7 +210,7 @@ struct IdField {
   std::string_view reason;
 };
 
-IdField read_id(TermReader& in) {
+IdField read_whose(TermReader& in) {
   IdField field;
   if (!in.at_integer()) return {0, kBadRequest};
   if (!read_number(in, 1, kMaxId, field.id)) return {0, "bad_id"};
@@ -218,7 +218,7 @@ IdField read_id(TermReader& in) {
 }
 
 Request read_with_id(TermReader& in, const Command* command) {
-  const auto [id, reason] = read_id(in);
+  const auto [id, reason] = read_whose(in);
   if (command == nullptr) return Unusable{id, {}, kBadRequest};
   auto request = id == 0 ? refuse(reason) : command->read(in, id);
   if (auto* unusable = std::get_if<Unusable>(&request)) unusable->id = id;

@@ -35,7 +35,7 @@ bool read_word(TermReader& in, std::uint64_t& out) {
   return read_number(in, 0, std::numeric_limits<std::int64_t>::max(), out);
 }
 
-bool read_op(TermReader& in, SeccompCondition& out) {
+bool read_comparison(TermReader& in, SeccompCondition& out) {
   const auto arity = in.tuple();
   if (!arity) return read_choice(in, kOps, out.op);
   out.op = Compare::kMasked;
@@ -46,7 +46,7 @@ bool read_conditions(TermReader& in, std::vector<SeccompCondition>& out) {
   return read_list(in, [&] {
     auto& condition = out.emplace_back();
     return in.tuple() == 3U && read_number(in, 0, kLastArgument, condition.argument) &&
-           read_op(in, condition) && read_word(in, condition.value);
+           read_comparison(in, condition) && read_word(in, condition.value);
   });
 }
 

@@ -93,7 +93,7 @@ bool read_fd_kind(TermReader& in, Fd& fd) {
 
 // A stream of the command: an atom, or {link, Name}.
 template <class Table, class T>
-bool read_stream(TermReader& in, const Table& table, T& out, std::string& link) {
+bool read_end(TermReader& in, const Table& table, T& out, std::string& link) {
   const auto arity = in.tuple();
   if (!arity) return read_choice(in, table, out);
   out = T::kLink;
@@ -186,7 +186,7 @@ bool is_name(std::string_view name) {
 
 bool read_name(TermReader& in, std::string& out) { return read_text(in, out) && is_name(out); }
 
-bool read_group(TermReader& in, Start& start) {
+bool read_group_path(TermReader& in, Start& start) {
   auto& group = start.placement.group;
   if (!read_text(in, group)) return false;
   if (std::count(group.begin(), group.end(), '/') >= kMostLevels) return false;
@@ -219,11 +219,9 @@ constexpr std::array kKeys = {
     Key{"env", read_env},
     Key{"clear_env", [](auto& in, auto& to) { return read_choice(in, kBooleans, to.clear_env); }},
     Key{"cd", [](auto& in, auto& to) { return read_text(in, to.cd.emplace()); }},
-    Key{"stdin", [](auto& in, auto& to) { return read_stream(in, kStdins, to.in, to.in_link); }},
-    Key{"stdout",
-        [](auto& in, auto& to) { return read_stream(in, kStdouts, to.out, to.out_link); }},
-    Key{"stderr",
-        [](auto& in, auto& to) { return read_stream(in, kStderrs, to.err, to.err_link); }},
+    Key{"stdin", [](auto& in, auto& to) { return read_end(in, kStdins, to.in, to.in_link); }},
+    Key{"stdout", [](auto& in, auto& to) { return read_end(in, kStdouts, to.out, to.out_link); }},
+    Key{"stderr", [](auto& in, auto& to) { return read_end(in, kStderrs, to.err, to.err_link); }},
     Key{"window", [](auto& in, auto& to) { return read_number(in, 1, kMaxWindow, to.window); }},
     Key{"timeout", read_timeout},
     Key{"max_output", read_max_output},
@@ -249,7 +247,7 @@ constexpr std::array kKeys = {
     Key{"capabilities", read_capabilities},
     Key{"seccomp", [](auto& in, auto& to) { return read_seccomp(in, to.seal); }},
     Key{"landlock", [](auto& in, auto& to) { return read_landlock(in, to.seal); }},
-    Key{"group", read_group},
+    Key{"group", read_group_path},
     Key{"name", [](auto& in, auto& to) { return read_name(in, to.placement.name.emplace()); }},
     Key{"limits", [](auto& in, auto& to) { return read_limits(in, to.placement.limits); }},
     Key{"group_limits",

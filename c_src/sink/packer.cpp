@@ -62,7 +62,7 @@ void close_others(int directory) {
   }
 }
 
-[[noreturn]] void run(int directory, const std::string& name) {
+[[noreturn]] void pack_and_exit(int directory, const std::string& name) {
   close_others(directory);
   ::setpriority(PRIO_PROCESS, 0, kLowest);
   ::_exit(pack(directory, name));
@@ -106,7 +106,7 @@ Status Packer::wake(int directory, const std::string& name) {
     if (file.plain && file.packed) ::unlinkat(directory, old.c_str(), 0);
     if (!file.plain || file.packed) continue;
     child_ = ::fork();
-    if (child_ == 0) run(directory, old);
+    if (child_ == 0) pack_and_exit(directory, old);
     if (child_ < 0) return Error::last(Stage::kFork, name);
     break;
   }
