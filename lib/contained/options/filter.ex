@@ -2,6 +2,8 @@ defmodule Contained.Options.Filter do
   @moduledoc false
   # A profile of `:seccomp`, see `Contained.Seccomp`, checked and made into what crosses the port.
 
+  import Contained.Options.Values, only: [all: 2]
+
   alias Contained.{Protocol, Seccomp}
 
   @name ~r/\A[a-z0-9_]{1,64}\z/
@@ -111,14 +113,4 @@ defmodule Contained.Options.Filter do
 
   defp call({_action, name, []}), do: name
   defp call({_action, name, conditions}), do: {name, conditions}
-
-  # The values of all, if each is right. An improper list is not.
-  defp all(list, check, checked \\ [])
-  defp all([], _check, checked), do: {:ok, Enum.reverse(checked)}
-
-  defp all([item | rest], check, checked) do
-    with {:ok, value} <- check.(item), do: all(rest, check, [value | checked])
-  end
-
-  defp all(_improper, _check, _checked), do: :error
 end

@@ -3,6 +3,8 @@ defmodule Contained.Options.Namespaces do
   # The options about namespaces and mounts: the rows of the schema, what their types allow, and what
   # the port program is told.
 
+  import Contained.Options.Values
+
   alias Contained.Executable
 
   @all [:cmd, :shell, :run, :stream, :start, :daemon]
@@ -10,9 +12,7 @@ defmodule Contained.Options.Namespaces do
   @max_id 0xFFFFFFFF
   # The kernel's, user_namespaces(7).
   @max_maps 340
-  @max_bytes 0x7FFFFFFFFFFFFFFF
   @max_hostname 64
-  @units %{"" => 1, "K" => 1024, "M" => 1024 ** 2, "G" => 1024 ** 3, "T" => 1024 ** 4}
 
   @spec names() :: [atom]
   def names, do: @names
@@ -123,7 +123,7 @@ defmodule Contained.Options.Namespaces do
   defp target?(_other), do: false
 
   defp tmpfs({target, size}) do
-    with true <- target == "/" or target?(target), {:ok, bytes} <- bytes(size) do
+    with true <- target == "/" or target?(target), {:ok, bytes} <- size(size) do
       {:ok, {target, bytes}}
     else
       _wrong -> :error
@@ -132,32 +132,14 @@ defmodule Contained.Options.Namespaces do
 
   defp tmpfs(target), do: tmpfs({target, :default})
 
-  defp bytes(:default), do: {:ok, :default}
-  defp bytes(number) when number in 1..@max_bytes, do: {:ok, number}
-
-  defp bytes(text) when is_binary(text) do
-    case Integer.parse(text) do
-      {number, unit} when is_map_key(@units, unit) -> bytes(number * @units[unit])
-      _other -> :error
-    end
-  end
-
-  defp bytes(_other), do: :error
+  defp size(:default), do: {:ok, :default}
+  defp size(size), do: bytes(size)
 
   defp id_map({inside, outside, count} = map)
        when inside in 0..@max_id and outside in 0..@max_id and count in 1..@max_id,
        do: {:ok, map}
 
   defp id_map(_other), do: :error
-
-  defp all(list, check, checked \\ [])
-  defp all([], _check, checked), do: {:ok, Enum.reverse(checked)}
-
-  defp all([item | rest], check, checked) do
-    with {:ok, value} <- check.(item), do: all(rest, check, [value | checked])
-  end
-
-  defp all(_no_list, _check, _checked), do: :error
 
   ## Words
 

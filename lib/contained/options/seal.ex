@@ -2,6 +2,8 @@ defmodule Contained.Options.Seal do
   @moduledoc false
   # The options that take something from a command for ever: `:seccomp` and `:landlock`.
 
+  import Contained.Options.Values, only: [all: 2]
+
   alias Contained.Options.Filter
   alias Contained.Seccomp
 
@@ -68,14 +70,4 @@ defmodule Contained.Options.Seal do
       if :binary.match(path, "\0") != :nomatch, do: {:null_byte, path}
     end)
   end
-
-  # The values of all, if each is right. An improper list is not.
-  defp all(list, check, checked \\ [])
-  defp all([], _check, checked), do: {:ok, Enum.reverse(checked)}
-
-  defp all([item | rest], check, checked) do
-    with {:ok, value} <- check.(item), do: all(rest, check, [value | checked])
-  end
-
-  defp all(_improper, _check, _checked), do: :error
 end

@@ -2,6 +2,8 @@ defmodule Contained.Options.Who do
   @moduledoc false
   # Checks of the options that say as whom a command runs and what it may use.
 
+  import Contained.Options.Values, only: [all: 2]
+
   @max_id 0xFFFFFFFE
   @max_groups 65_536
   @max_limit 0x7FFFFFFFFFFFFFFF
@@ -84,14 +86,4 @@ defmodule Contained.Options.Who do
   end
 
   defp capability(_other), do: :error
-
-  # The values of all, if each is right. An improper list is not.
-  defp all(list, check, checked \\ [])
-  defp all([], _check, checked), do: {:ok, Enum.reverse(checked)}
-
-  defp all([item | rest], check, checked) do
-    with {:ok, value} <- check.(item), do: all(rest, check, [value | checked])
-  end
-
-  defp all(_improper, _check, _checked), do: :error
 end

@@ -4,6 +4,7 @@ defmodule Contained.Daemon.Sinks.Spec do
   # (c_src/sink/options.hpp).
 
   alias Contained.Command
+  alias Contained.Options.Values
 
   @type t ::
           {:file, binary, keyword}
@@ -18,7 +19,6 @@ defmodule Contained.Daemon.Sinks.Spec do
   @levels [emergency: 0, emerg: 0, alert: 1, critical: 2, crit: 2, error: 3, err: 3] ++
             [warning: 4, warn: 4, notice: 5, info: 6, debug: 7]
 
-  @units %{"" => 1, "K" => 1024, "M" => 1024 ** 2, "G" => 1024 ** 3, "T" => 1024 ** 4}
   @most 0x7FFFFFFFFFFFFFFF
   @most_kept 0x7FFFFFFF
   # What the sink's own session says about these.
@@ -123,8 +123,10 @@ defmodule Contained.Daemon.Sinks.Spec do
   defp policy(other), do: not_a(":policy to be :drop or :block", other)
 
   defp rotation({:size, size}) do
-    with :error <- bytes(size),
-         do: not_a("the :size of a file, bytes such as 1_000_000 or \"10M\"", size)
+    case Values.bytes(size) do
+      {:ok, bytes} -> {:ok, {:size, bytes}}
+      :error -> not_a("the :size of a file, bytes such as 1_000_000 or \"10M\"", size)
+    end
   end
 
   defp rotation({:keep, :all}), do: {:ok, []}
@@ -143,17 +145,6 @@ defmodule Contained.Daemon.Sinks.Spec do
       other
     )
   end
-
-  defp bytes(size) when size in 1..@most, do: {:ok, {:size, size}}
-
-  defp bytes(text) when is_binary(text) do
-    case Integer.parse(text) do
-      {number, unit} when is_map_key(@units, unit) -> bytes(number * @units[unit])
-      _other -> :error
-    end
-  end
-
-  defp bytes(_other), do: :error
 
   ## Syslog
 
