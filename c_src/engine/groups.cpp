@@ -20,7 +20,7 @@ using GroupOp = protocol::GroupControl::Op;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRoundPause{5};
-constexpr int kMostRounds = 1000;
+constexpr int kMostRoundsOfAnEnd = 1000;
 
 // A group that meets its limit all the time is told of so often at most.
 constexpr milliseconds kRest{100};
@@ -92,7 +92,7 @@ void Groups::finish(const std::shared_ptr<End>& end) {
   if (!crowd) return done(end->ref, crowd.error());
   auto over = crowd->remove_or_kill(end->remove);
   if (over && *over) return done(end->ref, Done{});
-  if (++end->rounds > kMostRounds) {
+  if (++end->rounds > kMostRoundsOfAnEnd) {
     return done(end->ref, over ? Error{EBUSY, Stage::kCgroup, end->group} : over.error());
   }
   after(io_, kRoundPause, [this, end] { finish(end); });
