@@ -54,11 +54,11 @@ What threads_of_all(const Groups& groups) {
   return all;
 }
 
-What places_of(std::vector<cgroup::Address> addresses) {
+What places_of(const std::vector<cgroup::Address>& addresses) {
   std::vector<protocol::PlaceRow> rows;
-  for (auto& [controllers, path, inode, before] : addresses) {
+  for (const auto& [controllers, path, inode, before] : addresses) {
     auto& row = rows.emplace_back();
-    row = {std::move(controllers), std::move(path), inode, {}};
+    row = {controllers, path, inode, {}};
     if (before) row.before = {before->user_us, before->system_us};
   }
   return rows;
