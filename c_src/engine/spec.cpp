@@ -77,6 +77,7 @@ process::Namespaces implied_by(const protocol::Isolation& asked) {
 
 std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked) {
   std::vector<process::IdMap> map;
+  map.reserve(asked.size());
   for (const auto& [inside, outside, count] : asked) map.push_back({inside, outside, count});
   return map;
 }

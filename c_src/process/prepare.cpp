@@ -86,7 +86,7 @@ void put_isolation(ChildPlan& plan, const SpawnSpec& spec, Pointers& pointers,
 Status check(const SpawnSpec& spec) {
   const auto bad = bad_field(spec);
   if (!bad.empty()) return Error{EINVAL, Stage::kOption, std::string(bad)};
-  if (const auto good = check(spec.who); !good) return good;
+  if (auto good = check(spec.who); !good) return good;
   return check(spec.isolation);
 }
 
