@@ -2,7 +2,7 @@ defmodule Contained.IsolationTest do
   # Namespaces of commands: what they see, that they do not get out, and that nothing of them stays.
   use Contained.Case, async: false
 
-  import Contained.{Needs, Proc}
+  import Contained.{Needs, Proc, Sh}
 
   alias Contained.{Cgroup, Daemon, Error, Info, Launcher}
   alias Contained.Process, as: Command
@@ -15,15 +15,6 @@ defmodule Contained.IsolationTest do
   setup ctx do
     opts = if ctx[:without_groups], do: [containment: :best_effort], else: []
     %{launcher: start_supervised!({Launcher, opts})}
-  end
-
-  defp run(ctx, script, opts) do
-    Contained.run("sh", ["-c", script], [launcher: ctx.launcher, cd: "/"] ++ opts)
-  end
-
-  defp output(ctx, script, opts) do
-    assert {:ok, %{status: 0, stdout: stdout}} = run(ctx, script, opts)
-    stdout
   end
 
   defp start(ctx, program, args, opts) do

@@ -2,7 +2,7 @@ defmodule Contained.RlimitsTest do
   # What a process may use by itself, and its privileges.
   use Contained.Case, async: false
 
-  import Contained.Needs
+  import Contained.{Needs, Sh}
 
   alias Contained.{Error, Launcher}
 
@@ -11,15 +11,6 @@ defmodule Contained.RlimitsTest do
 
   setup do
     %{launcher: start_supervised!({Launcher, []})}
-  end
-
-  defp run(ctx, script, opts) do
-    Contained.run("sh", ["-c", script], [launcher: ctx.launcher, cd: "/"] ++ opts)
-  end
-
-  defp output(ctx, script, opts) do
-    assert {:ok, %{status: 0, stdout: stdout}} = run(ctx, script, opts)
-    stdout
   end
 
   @limits [

@@ -2,7 +2,7 @@ defmodule Contained.UsersTest do
   # Commands that run as somebody else.
   use Contained.Case, async: false
 
-  import Contained.{Needs, Proc}
+  import Contained.{Needs, Proc, Sh}
 
   alias Contained.{Cgroup, Error, Launcher}
   alias Contained.Process, as: Command
@@ -14,15 +14,6 @@ defmodule Contained.UsersTest do
 
   setup do
     %{launcher: start_supervised!({Launcher, []})}
-  end
-
-  defp run(ctx, script, opts) do
-    Contained.run("sh", ["-c", script], [launcher: ctx.launcher, cd: "/"] ++ opts)
-  end
-
-  defp output(ctx, script, opts) do
-    assert {:ok, %{status: 0, stdout: stdout}} = run(ctx, script, opts)
-    stdout
   end
 
   @ids "echo uid=$(id -u) gid=$(id -g) groups=$(id -G)"
