@@ -347,6 +347,10 @@ defmodule Contained.Command do
 
   defp graces(options), do: options |> ladder() |> Enum.map(&elem(&1, 1)) |> Enum.sum()
 
+  @doc "The stop ladder that these options ask for; raises `ArgumentError` for wrong ones."
+  @spec ladder!(keyword) :: [{1..64, non_neg_integer}]
+  def ladder!(opts), do: :daemon |> Options.parse!(opts) |> ladder()
+
   @stopping [:stop_signal, :delay_to_sigkill]
 
   @doc "Milliseconds that the stop ladder of a daemon takes; of wrong options, that of the default."

@@ -92,12 +92,27 @@ defmodule Contained.Daemon do
              `:log_to` has the output written by helper processes, which costs the VM nothing and goes on while it is
              busy; see the guide "Logs of daemons".
 
+             ## Jobs
+
+             With `adopt: {namespace, name}` the program is a `Contained.Job`, which outlives the daemon and the VM. A job of that
+             name that runs already is *adopted*: watched from now on, without being restarted. Else it is started.
+             So a supervisor keeps up a program over restarts of the release:
+
+                 {Contained.Daemon, command: "postgres", args: ["-D", "/data"], adopt: {"app", "db"}}
+
+             When the program ends, the daemon does as it would with one of its own (`:success_exit_codes`, `:exit_status_to_reason`,
+             `:backoff`, `:max_restarts`, `:interval`, `:restart`); one that somebody has stopped by name ends the daemon with the reason `:stopped`. When the daemon
+             ends before it, the program is left running, unless `on_shutdown: :stop` is given or it was ended by `stop/2`.
+             Its output is in the job's log: options about streams, readiness and pausing are refused, `:log`, `:on_exit`, `:keep`, `:max_size` and
+             `:base` are taken as by `Contained.Job.run/4`. `subscribe/1` tells of `:started`, `:exited` and `:stopped`; `write/2` and
+             what MuonTrap has of control groups answer `{:error, :not_running}`, `{:error, :no_cgroup}` or `nil`.
+
              ## Options
 
              """ <> Contained.Options.docs(:daemon)
 
-  alias Contained.{Cgroup, Error, Options, Process, Signals}
-  alias Contained.Daemon.{Config, Live, Starter}
+  alias Contained.{Cgroup, Error, Job, Options, Process, Signals}
+  alias Contained.Daemon.{Adopted, Config, Live, Starter}
 
   @typedoc "An option of `start_link/3`."
   @type option :: unquote(Options.typespec(:daemon))
@@ -168,7 +183,13 @@ defmodule Contained.Daemon do
 
   @doc "Starts `command` with `args`, linked to the calling process. For the options see above."
   @spec start_link(binary, [binary], [option]) :: GenServer.on_start()
-  def start_link(command, args, opts \\ []), do: Starter.start_link(command, args, opts)
+  def start_link(command, args, opts \\ [])
+
+  def start_link(command, args, opts) do
+    if Keyword.keyword?(opts) and Keyword.has_key?(opts, :adopt),
+      do: Adopted.start_link(command, args, opts),
+      else: Starter.start_link(command, args, opts)
+  end
 
   ## Life
 
@@ -241,6 +262,7 @@ defmodule Contained.Daemon do
   def os_pid(daemon) do
     case session(daemon) do
       {:ok, process} -> Process.os_pid(process)
+      {:adopted, job} -> Adopted.os_pid(job)
       {:error, :not_running} -> :error
     end
   end
@@ -250,8 +272,11 @@ defmodule Contained.Daemon do
   def signal(daemon, signal, target \\ :all) when target in [:all, :leader] do
     number = Signals.number!(signal)
 
-    with {:ok, process} <- GenServer.call(daemon, {:signal, number, target}),
-         do: Process.signal(process, number, target)
+    case GenServer.call(daemon, {:signal, number, target}) do
+      {:ok, process} -> Process.signal(process, number, target)
+      {:adopted, {namespace, name}} -> reason(Job.signal(namespace, name, number, target))
+      error -> error
+    end
   end
 
   @doc "Sends the program itself the signal of `:reload_signal`, SIGHUP."
@@ -265,12 +290,12 @@ defmodule Contained.Daemon do
   @doc "Writes to the program's stdin, which takes `stdin: :pipe`. See `Contained.Process.write/2`."
   @spec write(GenServer.server(), iodata) :: :ok | {:error, atom}
   def write(daemon, data),
-    do: with({:ok, process} <- session(daemon), do: Process.write(process, data))
+    do: with({:ok, process} <- own_session(daemon), do: Process.write(process, data))
 
   @doc "Ends the program's input, after what has been written."
   @spec close_stdin(GenServer.server()) :: :ok | {:error, atom}
   def close_stdin(daemon),
-    do: with({:ok, process} <- session(daemon), do: Process.close_stdin(process))
+    do: with({:ok, process} <- own_session(daemon), do: Process.close_stdin(process))
 
   # Freezing gives up after five seconds; two may be before this one.
   @pause_timeout 30_000
@@ -294,8 +319,13 @@ defmodule Contained.Daemon do
 
   @doc "The processes of the program, see `Contained.Cgroup.processes/1`."
   @spec processes(GenServer.server()) :: {:ok, [map]} | {:error, Error.t() | :not_running}
-  def processes(daemon),
-    do: with({:ok, process} <- session(daemon), do: Cgroup.processes(process))
+  def processes(daemon) do
+    case session(daemon) do
+      {:ok, process} -> Cgroup.processes(process)
+      {:adopted, {namespace, name}} -> adopted(Job.processes(namespace, name))
+      error -> error
+    end
+  end
 
   @doc """
   Changes limits of the running program, as `Contained.Cgroup.set_limits/2` does, and of all that the
@@ -307,8 +337,12 @@ defmodule Contained.Daemon do
   def set_limits(daemon, limits) do
     with {:ok, process} <- session(daemon),
          :ok <- Cgroup.set_limits(process, limits),
-         :again <- GenServer.call(daemon, {:keep_limits, process.ref, limits}),
-         do: set_limits(daemon, limits)
+         :again <- GenServer.call(daemon, {:keep_limits, process.ref, limits}) do
+      set_limits(daemon, limits)
+    else
+      {:adopted, {namespace, name}} -> adopted(Job.set_limits(namespace, name, limits))
+      done -> done
+    end
   end
 
   ## As MuonTrap has it
@@ -316,17 +350,17 @@ defmodule Contained.Daemon do
   @doc "The text of a file of the program's control group. `{:error, :no_cgroup}` when there is none."
   @spec cgget(GenServer.server(), binary) :: {:ok, binary} | {:error, atom}
   def cgget(daemon, file),
-    do: daemon |> session() |> Live.file(&Cgroup.get(&1, file))
+    do: daemon |> own_session() |> Live.file(&Cgroup.get(&1, file))
 
   @doc "Writes to a file of the program's control group, for as long as the program runs."
   @spec cgset(GenServer.server(), binary, binary | integer) :: :ok | {:error, atom}
   def cgset(daemon, file, value),
-    do: daemon |> session() |> Live.file(&Cgroup.set(&1, file, value))
+    do: daemon |> own_session() |> Live.file(&Cgroup.set(&1, file, value))
 
   @doc "The program's control group as a path below `/sys/fs/cgroup`, or `nil`."
   @spec cgroup_path(GenServer.server()) :: binary | nil
   def cgroup_path(daemon) do
-    case session(daemon) do
+    case own_session(daemon) do
       {:ok, process} -> Live.path(process)
       {:error, :not_running} -> nil
     end
@@ -335,11 +369,22 @@ defmodule Contained.Daemon do
   @doc "The limits in force, as `:cgroup` takes them."
   @spec cgroup_config(GenServer.server()) :: map
   def cgroup_config(daemon) do
-    case session(daemon) do
+    case own_session(daemon) do
       {:ok, process} -> Live.config(process)
       {:error, :not_running} -> %{}
     end
   end
 
   defp session(daemon), do: GenServer.call(daemon, :session)
+
+  # Of a job there is none: its keeper has its streams and groups.
+  defp own_session(daemon) do
+    with {:adopted, _job} <- session(daemon), do: {:error, :not_running}
+  end
+
+  defp adopted({:error, %Error{stage: :job, reason: :not_running}}), do: {:error, :not_running}
+  defp adopted(answer), do: answer
+
+  defp reason({:error, %Error{reason: reason}}), do: {:error, reason}
+  defp reason(:ok), do: :ok
 end

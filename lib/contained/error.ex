@@ -7,7 +7,7 @@ defmodule Contained.Error do
     * `:stage` - what was being done: `:exec`, `:env`, `:chdir`, `:cgroup`, `:limit`, `:user`, `:group`,
       `:groups`, `:ids`, `:rlimit`, `:nice`, `:oom_score_adj`, `:capabilities`, `:no_new_privs`, `:namespace`,
       `:mount`, `:id_map`, `:network`, `:seccomp`, `:landlock`, `:fork`, ..., `:container`, `:launcher`; of a daemon
-      also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`
+      also `:ready`, `:notify`, `:lock`, `:pidfile` and `:status_file`; of a job `:job`
     * `:key` - at stage `:limit` the limit, such as `:memory`; `nil` for a raw setting
     * `:subject` - the path, key or value it concerns, or `nil`
     * `:result` - a `Contained.Result` when the command ran, or `nil`
@@ -96,6 +96,7 @@ defmodule Contained.Error do
     notify: "cannot open the socket for what the daemon's program tells",
     ready: "the daemon did not become ready:",
     container: "cannot run the command in the container",
+    job: "the job",
     launcher: "cannot run the command by the launcher"
   }
 
@@ -105,11 +106,15 @@ defmodule Contained.Error do
     do: Map.get(@doing, stage, "cannot prepare the command at stage #{inspect(stage)}")
 
   defp subject(%{subject: subject}) when subject in [nil, ""], do: ""
-  defp subject(%{stage: :launcher, subject: name}), do: " " <> name
+  defp subject(%{stage: stage, subject: name}) when stage in [:launcher, :job], do: " " <> name
   defp subject(%{stage: :ready, reason: :check_failed, subject: text}), do: " " <> text
   defp subject(%{subject: subject}), do: " " <> inspect(subject)
 
   @reasons %{
+    already_running: "it is already running",
+    not_running: "it is not running",
+    supervisor_died: "its keeper was killed, and the job with it",
+    rebooted: "it ran when the machine went down",
     launcher_down: "the launcher went down",
     noproc: "the launcher is not running",
     timeout: "it took too long",

@@ -112,6 +112,9 @@ defmodule Contained.Daemon.Config do
     end
   end
 
+  defp refuse!(%{on_shutdown: _what}),
+    do: raise(ArgumentError, ~s(cannot use "on_shutdown" without "adopt"))
+
   defp refuse!(_options), do: :ok
 
   @doc "Has stdout go to the sinks, which stand at a launcher."

@@ -5,7 +5,7 @@ defmodule Contained.Daemon.Live do
 
   alias Contained.Cgroup
   alias Contained.Cgroup.Stats
-  alias Contained.Daemon.{Sinks, State}
+  alias Contained.Daemon.{Adopted, Sinks, State}
   alias Contained.Error
 
   ## In the daemon
@@ -65,7 +65,9 @@ defmodule Contained.Daemon.Live do
            ~w(cpu.stat cpu.pressure pids.current pids.peak pids.events io.pressure cgroup.stat)
 
   @doc "The statistics of a daemon with what the kernel counts for its program."
-  @spec complete({map, {:ok, Contained.Process.t()} | {:error, :not_running}}) :: map
+  @spec complete(
+          {map, {:ok, Contained.Process.t()} | {:adopted, Adopted.job()} | {:error, :not_running}}
+        ) :: map
   def complete({statistics, {:ok, process}}) do
     usage =
       case Cgroup.stats(process) do
@@ -75,6 +77,9 @@ defmodule Contained.Daemon.Live do
 
     Map.merge(statistics, %{cgroup: files(process), usage: usage})
   end
+
+  def complete({statistics, {:adopted, job}}),
+    do: Map.merge(statistics, %{cgroup: %{}, usage: Adopted.usage(job)})
 
   def complete({statistics, _not_running}), do: Map.merge(statistics, %{cgroup: %{}, usage: %{}})
 

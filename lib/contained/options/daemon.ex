@@ -3,6 +3,7 @@ defmodule Contained.Options.Daemon do
   # The options that only `Contained.Daemon` has: the rows of the schema, and what their types allow.
 
   alias Contained.Daemon.{Events, Logging, Pressure, Ready, Sinks}
+  alias Contained.Job.Files
 
   @max_wait 4_000_000_000
 
@@ -122,6 +123,15 @@ defmodule Contained.Options.Daemon do
       {:shutdown, {:daemon, :shutdown}, "the time that stopping takes and 2 s",
        "for the child specification"},
       {:significant, :boolean, "false", "for the child specification"}
+    ] ++ adopting()
+  end
+
+  defp adopting do
+    [
+      {:adopt, {:daemon, :adopt}, nil,
+       "`{namespace, name}`: the program is this job, found running or started, see \"Jobs\""},
+      {:on_shutdown, {:one_of, [:leave, :stop]}, ":leave",
+       "with `:adopt`, what becomes of the job when the daemon is ended by others than `stop/2`"}
     ]
   end
 
@@ -145,6 +155,7 @@ defmodule Contained.Options.Daemon do
   def check(:name, nil), do: {:ok, :unset}
   def check(:name, value), do: ok_if(name?(value), value)
   def check(:shutdown, value), do: ok_if(shutdown?(value), value)
+  def check(:adopt, value), do: ok_if(job?(value), value)
   def check(:backoff, {min, max}), do: check(:backoff, min: min, max: max)
 
   def check(:backoff, {min, max, factor}),
@@ -165,6 +176,9 @@ defmodule Contained.Options.Daemon do
   defp name?({:global, _name}), do: true
   defp name?({:via, module, _name}), do: is_atom(module)
   defp name?(_other), do: false
+
+  defp job?({namespace, name}), do: Files.valid_name?(namespace) and Files.valid_name?(name)
+  defp job?(_other), do: false
 
   defp shutdown?(ms) when is_integer(ms), do: ms >= 0
   defp shutdown?(other), do: other in [:infinity, :brutal_kill]
@@ -197,6 +211,7 @@ defmodule Contained.Options.Daemon do
   def allowed(:wait), do: "milliseconds from 1 to #{@max_wait}, or :infinity"
   def allowed(:signal), do: "a signal such as :hup, or a number from 1 to 64"
   def allowed(:codes), do: "a list of exit statuses from 0 to 255"
+  def allowed(:adopt), do: "{namespace, name}, each 1 to 64 of the characters A-Za-z0-9._-"
   def allowed(:name), do: "an atom, {:global, term} or {:via, module, term}"
   def allowed(:shutdown), do: "milliseconds, :infinity or :brutal_kill"
 

@@ -1,0 +1,402 @@
+defmodule Contained.Job do
+  @moduledoc ~S"""
+  Named OS processes that outlive the VM.
+
+      {:ok, _os_pid} = Contained.Job.run("media", "encode-42", ["ffmpeg", "-i", "in.mkv", "out.mp4"], limits: [memory: "2G"])
+      Contained.Job.check("media", "encode-42")
+      #=> true
+
+  All that `Contained.cmd/3`, a `Contained.Daemon` or a `Contained.Container` runs ends with the VM. A job does not: it
+  has a keeper of its own (guardian and worker, as a launcher has them), which is nobody's child. It survives the process that asked for it,
+  the VM, however that ends, and a restart of the release, and is found again by its name. No daemon runs beside it, and nothing is asked of a launcher.
+
+  A job ends like all that Contained runs: whatever it has started is killed with it, its output is in a file to the last byte, and what became of it
+  can be asked for afterwards. When its keeper is killed, the job dies with it (`:supervisor_died`).
+
+  Jobs live in a *namespace*, in which their names are unique while they run. Both names are 1 to 64 of the characters `A-Za-z0-9._-`. The command line
+  sees the same jobs: `contained job media ls`, `contained job media stop encode-42`, see the guide [Jobs](jobs.md), which also says what
+  root has to prepare once for users without a delegated control group, and when a job outlives a `systemctl restart`.
+
+  ## Errors
+
+  `{:error, %Contained.Error{}}`; with the stage `:job` its `:reason` is
+
+    * `:already_running` - a job of that name runs
+    * `:not_running` - none does
+    * `:timeout` - it has not ended, or its keeper has not answered, in time
+    * `:enoent` - the program `contained` is not beside the port program
+    * `:exit_status` - that program has failed, and has said why on stderr
+
+  At stage `:file` a file of the job is not there (`:enoent`: no such job) or not to be believed: it is a link, or somebody
+  else could have written it (`:eperm`, `:eloop`). All other stages are those of a command.
+  """
+
+  alias Contained.{Command, Error, Limits, Result, Signals}
+  alias Contained.Cgroup.Stats
+  alias Contained.Job.{Client, Files, Program, Record}
+
+  @typedoc "A namespace, or the name of a job in it."
+  @type name :: binary
+
+  @typedoc """
+  How a job is:
+
+    * `:running`
+    * `:finished` - `:result` says how
+    * `:supervisor_died` - its keeper was killed, and with it the job; nothing else is known
+    * `:rebooted` - it ran when the machine went down
+  """
+  @type state :: :running | :finished | :supervisor_died | :rebooted
+
+  @type info :: %{
+          namespace: name,
+          name: name,
+          state: state,
+          command: [binary],
+          cd: binary,
+          os_pid: pos_integer,
+          log: binary | nil,
+          started_at: DateTime.t(),
+          containment: atom,
+          result: Result.t() | nil
+        }
+
+  @own [:log, :on_exit, :keep, :max_size, :base]
+  # What a keeper cannot have: streams of the VM, and its launchers.
+  @not_here [
+              :stdin,
+              :input,
+              :stderr,
+              :stderr_to_stdout,
+              :fds,
+              :window,
+              :stdio_window,
+              :max_output
+            ] ++
+              [:launcher, :container]
+  @longest_wait 4_000_000_000
+
+  @doc """
+  Starts a job; returns when its program has been executed.
+
+  `command` is the program, looked for as `System.cmd/3` does, and its arguments. Its stdin is empty, stdout and stderr go to its log.
+
+  ## Options
+
+    * `:log` - where its output goes: a path, `false` for nowhere, or `true` (the default) for
+      `<log directory>/<namespace>/<name>.log`. A log that is there is set aside when the job starts
+    * `:keep` - how many logs of earlier runs, or of `:max_size`, are kept (default `5`)
+    * `:max_size` - bytes, or text such as `"10M"`, after which a log is set aside (default: never)
+    * `:on_exit` - a line for `sh`, run when all of the job has ended, with `CONTAINED_NAMESPACE`, `CONTAINED_NAME`, `CONTAINED_STATUS`,
+      `CONTAINED_SIGNAL` and `CONTAINED_REASON` in its environment
+    * `:base` - the control group in which the namespace is made when it is not there
+
+  and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:linger` is `:kill` unless given.
+  """
+  @spec run(name, name, [binary, ...], keyword) :: {:ok, pos_integer} | {:error, Error.t()}
+  def run(namespace, name, command, opts \\ [])
+
+  def run(namespace, name, [program | args], opts) do
+    check_names!(namespace, name)
+    {own, opts} = Keyword.split(opts, @own)
+    refuse!(opts)
+    flags = Enum.flat_map(own, &flag/1)
+
+    with {:ok, command} <-
+           Command.new(:start, program, args, Keyword.put_new(opts, :linger, :kill)),
+         do: Program.run(namespace, name, spec(command), flags)
+  end
+
+  defp spec(%{spec: spec}),
+    do: Map.merge(spec, %{stdin: :null, stdout: :inherit, stderr: :inherit})
+
+  defp refuse!(opts) do
+    for {key, value} <- opts, key in @not_here do
+      raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)} for a job"
+    end
+  end
+
+  defp flag({:log, true}), do: []
+  defp flag({:log, false}), do: ["--no-log"]
+  defp flag({:log, path}) when is_binary(path), do: ["--log", Path.expand(path)]
+  defp flag({:on_exit, line}) when is_binary(line), do: ["--on-exit", line]
+  defp flag({:keep, count}) when is_integer(count) and count >= 0, do: ["--keep", "#{count}"]
+  defp flag({:base, path}) when is_binary(path), do: ["--base", path]
+
+  defp flag({:max_size, size}) do
+    case Contained.Options.Values.bytes(size) do
+      {:ok, bytes} -> ["--max-size", "#{bytes}"]
+      :error -> invalid!(:max_size, size, ~s(bytes, or text such as "10M"))
+    end
+  end
+
+  @allowed %{
+    log: "a path, true or false",
+    on_exit: "a line for sh",
+    keep: "a number of files",
+    base: "a path"
+  }
+
+  defp flag({key, value}), do: invalid!(key, value, @allowed[key])
+
+  defp invalid!(key, value, allowed) do
+    raise ArgumentError,
+          "invalid value for option #{inspect(key)}: expected #{allowed}, got: #{inspect(value)}"
+  end
+
+  @doc "Whether the job runs."
+  @spec check(name, name) :: boolean
+  def check(namespace, name), do: match?({:ok, %{state: :running}}, info(namespace, name))
+
+  @doc "How a job is that runs or has run."
+  @spec info(name, name) :: {:ok, info} | {:error, Error.t()}
+  def info(namespace, name) do
+    check_names!(namespace, name)
+    with {:ok, entry} <- Files.read(namespace, name), do: {:ok, info(namespace, name, entry)}
+  end
+
+  defp info(namespace, name, %{job: job} = entry) do
+    %{
+      namespace: namespace,
+      name: name,
+      state: Files.state(entry),
+      command: Map.get(job, "arg", []),
+      cd: Record.get(job, "cwd"),
+      os_pid: Record.number(job, "os_pid"),
+      log: Record.get(job, "log"),
+      started_at: DateTime.from_unix!(Record.number(job, "started") || 0, :millisecond),
+      containment: containment(Record.get(job, "containment")),
+      result: Files.result(entry)
+    }
+  end
+
+  @kinds Map.new([:cgroup2, :hybrid, :cgroup1, :best_effort], &{Atom.to_string(&1), &1})
+  defp containment(text), do: Map.get(@kinds, text, :best_effort)
+
+  @doc "All jobs of a namespace that run or have run, by name."
+  @spec list(name) :: [info]
+  def list(namespace) do
+    check_name!(namespace)
+
+    for name <- Files.jobs(namespace), {:ok, entry} <- [Files.read(namespace, name)] do
+      info(namespace, name, entry)
+    end
+  end
+
+  @doc "The namespaces that there are for this user."
+  @spec namespaces() :: [name]
+  def namespaces, do: Files.namespaces()
+
+  @doc """
+  Waits for the end of a job, also of one that has ended already.
+
+  `{:error, error}` with the reason `:timeout` after so many milliseconds; the job goes on. `:supervisor_died`
+  or `:rebooted` is the reason when nobody could write a result.
+  """
+  @spec wait(name, name, timeout) :: {:ok, Result.t()} | {:error, Error.t()}
+  def wait(namespace, name, timeout \\ :infinity) do
+    check_names!(namespace, name)
+    deadline = deadline(timeout)
+
+    apart(fn ->
+      case Client.watch(namespace, name) do
+        {:ok, socket} -> await(socket, namespace, name, deadline)
+        {:error, _not_running} -> ending(namespace, name)
+      end
+    end)
+  end
+
+  # Messages of a socket are for a mailbox of its own.
+  defp apart(wait), do: wait |> Task.async() |> Task.await(:infinity)
+
+  defp deadline(:infinity), do: :infinity
+
+  defp deadline(timeout) when timeout in 0..@longest_wait,
+    do: System.monotonic_time(:millisecond) + timeout
+
+  defp left(:infinity), do: :infinity
+  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
+
+  defp await(socket, namespace, name, deadline) do
+    receive do
+      {:tcp, ^socket, _event} -> await(socket, namespace, name, deadline)
+      {:tcp_closed, ^socket} -> ending(namespace, name)
+      {:tcp_error, ^socket, _reason} -> ending(namespace, name)
+    after
+      left(deadline) -> {:error, error(:timeout, name)}
+    end
+  end
+
+  # The socket is closed when the keeper goes, which may take it another moment.
+  defp ending(namespace, name, looks \\ 200) do
+    case info(namespace, name) do
+      {:ok, %{state: :running}} when looks > 0 ->
+        Process.sleep(10)
+        ending(namespace, name, looks - 1)
+
+      {:ok, %{state: :finished, result: result}} ->
+        {:ok, result}
+
+      {:ok, %{state: state}} ->
+        {:error, error(state, name)}
+
+      error ->
+        error
+    end
+  end
+
+  @doc """
+  Stops a job and waits until all of it has ended.
+
+    * `:stop_signal`, `:delay_to_sigkill` - another ladder than that of `run/4`, as for `Contained.cmd/3`
+    * `:timeout` - milliseconds to wait beyond that of the ladder (default `10_000`)
+  """
+  @spec stop(name, name, keyword) :: {:ok, Result.t()} | {:error, Error.t()}
+  def stop(namespace, name, opts \\ []) do
+    check_names!(namespace, name)
+    opts = Keyword.validate!(opts, [:stop_signal, :delay_to_sigkill, timeout: 10_000])
+    {timeout, opts} = Keyword.pop!(opts, :timeout)
+    ladder = if opts != [], do: Command.ladder!(opts), else: []
+
+    apart(fn ->
+      with {:ok, socket} <- Client.watch(namespace, name),
+           {:ok, []} <- Client.ask(namespace, name, ["stop" | rungs(ladder)], :none) do
+        await(socket, namespace, name, deadline(timeout + grace(ladder)))
+      end
+    end)
+  end
+
+  defp rungs([]), do: []
+  defp rungs(ladder), do: [Enum.map_join(ladder, ",", fn {signal, ms} -> "#{signal}:#{ms}" end)]
+
+  # That of run/4 is not known here; the keeper's first word is.
+  defp grace([]), do: 60_000
+  defp grace(ladder), do: ladder |> Enum.map(&elem(&1, 1)) |> Enum.sum()
+
+  @doc "Sends a signal to the job's program, or to all of its processes (`:all`)."
+  @spec signal(name, name, Contained.Process.signal(), :leader | :all) ::
+          :ok | {:error, Error.t()}
+  def signal(namespace, name, signal, target \\ :leader) when target in [:leader, :all] do
+    number = Signals.number!(signal)
+    tell(namespace, name, ["signal", "#{number}", "#{target}"])
+  end
+
+  @doc "Holds all processes of the job where they are."
+  @spec freeze(name, name) :: :ok | {:error, Error.t()}
+  def freeze(namespace, name), do: tell(namespace, name, ["freeze"])
+
+  @doc "Lets a frozen job go on."
+  @spec thaw(name, name) :: :ok | {:error, Error.t()}
+  def thaw(namespace, name), do: tell(namespace, name, ["thaw"])
+
+  @doc "Has the job's log opened anew, after it was renamed by others."
+  @spec reopen(name, name) :: :ok | {:error, Error.t()}
+  def reopen(namespace, name), do: tell(namespace, name, ["reopen"])
+
+  @doc "Changes limits of the running job, see `Contained.Cgroup.set_limits/2`."
+  @spec set_limits(name, name, keyword | map) :: :ok | {:error, Error.t()}
+  def set_limits(namespace, name, limits) do
+    case Limits.encode(limits) do
+      {:ok, limits} -> tell(namespace, name, ["limits" | for({k, v} <- limits, do: "#{k}=#{v}")])
+      {:error, text} -> raise ArgumentError, text
+      :error -> raise ArgumentError, "expected limits, got: #{inspect(limits)}"
+    end
+  end
+
+  defp tell(namespace, name, words) do
+    check_names!(namespace, name)
+    with {:ok, []} <- Client.ask(namespace, name, words, :none), do: :ok
+  end
+
+  @doc "What the job uses, as `Contained.Cgroup.stats/1` has it."
+  @spec stats(name, name) :: {:ok, map} | {:error, Error.t()}
+  def stats(namespace, name) do
+    check_names!(namespace, name)
+
+    with {:ok, lines} <- Client.ask(namespace, name, ["stats"], :lines),
+         do: {:ok, lines |> Enum.map(&counter/1) |> Stats.stats()}
+  end
+
+  defp counter(line) do
+    [key, number] = Record.words(line)
+    {key, String.to_integer(number)}
+  end
+
+  @doc "The processes of the job: `:pid`, `:ppid`, `:state`, `:name` and `:command`."
+  @spec processes(name, name) :: {:ok, [map]} | {:error, Error.t()}
+  def processes(namespace, name) do
+    check_names!(namespace, name)
+
+    with {:ok, lines} <- Client.ask(namespace, name, ["processes"], :lines),
+         do: {:ok, Enum.map(lines, &process/1)}
+  end
+
+  defp process(line) do
+    [pid, ppid, _start, state, name | command] = Record.words(line)
+    {pid, ppid} = {String.to_integer(pid), String.to_integer(ppid)}
+    %{pid: pid, ppid: ppid, state: state, name: name, command: Enum.join(command, " ")}
+  end
+
+  @doc """
+  The job's log.
+
+    * `:lines` - only so many of its last lines
+    * `:follow` - when true, `{:ok, stream}`, an enumerable of its lines that ends when the job does, or halts when it is
+      no longer taken from
+  """
+  @spec logs(name, name, keyword) :: {:ok, binary | Enumerable.t()} | {:error, Error.t()}
+  def logs(namespace, name, opts \\ []) do
+    opts = Keyword.validate!(opts, lines: :all, follow: false)
+
+    with {:ok, %{log: log}} <- info(namespace, name) do
+      cond do
+        log == nil ->
+          {:error, %Error{stage: :file, reason: :enoent, subject: "the job has no log"}}
+
+        opts[:follow] ->
+          follow(namespace, name, opts[:lines])
+
+        true ->
+          read(log, opts[:lines])
+      end
+    end
+  end
+
+  defp follow(namespace, name, lines) do
+    with {:ok, program} <- Program.locate() do
+      args = ["job", namespace, "logs", "-f"] ++ count(lines) ++ [name]
+      {:ok, Contained.stream(program, args, lines: 1)}
+    end
+  end
+
+  defp count(:all), do: []
+  defp count(lines), do: ["-n", "#{lines}"]
+
+  defp read(log, lines) do
+    case File.read(log) do
+      {:ok, text} -> {:ok, last(text, lines)}
+      {:error, reason} -> {:error, %Error{stage: :file, reason: reason, subject: log}}
+    end
+  end
+
+  defp last(text, :all), do: text
+
+  defp last(text, count) do
+    lines = String.split(text, ~r/(?<=\n)/, trim: true)
+    lines |> Enum.take(-count) |> IO.iodata_to_binary()
+  end
+
+  defp check_names!(namespace, name) do
+    check_name!(namespace)
+    check_name!(name)
+  end
+
+  defp check_name!(name) do
+    unless Files.valid_name?(name) do
+      raise ArgumentError,
+            "expected a name of 1 to 64 of the characters A-Za-z0-9._-, not beginning with -, got: #{inspect(name)}"
+    end
+  end
+
+  defp error(reason, name), do: %Error{stage: :job, reason: reason, subject: name}
+end

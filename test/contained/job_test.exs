@@ -1,0 +1,152 @@
+defmodule Contained.JobTest do
+  use Contained.Case, async: false
+
+  import Contained.Jobs
+  import Contained.Proc, only: [marker: 0, marked: 1]
+
+  alias Contained.{Error, Job, Result}
+
+  @moduletag :port
+  @moduletag timeout: 120_000
+
+  setup do
+    {:ok, namespace: namespace()}
+  end
+
+  test "a job runs, is found by its name, and its result stays", %{namespace: ns} do
+    assert {:ok, os_pid} = Job.run(ns, "one", ["sh", "-c", "echo out; echo err >&2; read x; exit 7"])
+    assert {:ok, %Result{exit: {:exited, 7}, status: 7, reason: :exit}} = Job.wait(ns, "one", 20_000)
+    assert {:ok, info} = Job.info(ns, "one")
+    assert %{state: :finished, os_pid: ^os_pid, command: [_sh, "-c", _line]} = info
+    assert info.cd == File.cwd!()
+    assert {:ok, "out\nerr\n"} = Job.logs(ns, "one")
+    refute Job.check(ns, "one")
+  end
+
+  test "its name is taken while it runs, also for the command line", %{namespace: ns} do
+    {:ok, os_pid} = Job.run(ns, "busy", ["sleep", "1000"])
+    assert Job.check(ns, "busy")
+    assert {:error, %Error{stage: :job, reason: :already_running} = error} = Job.run(ns, "busy", ["true"])
+    assert Exception.message(error) =~ "busy"
+    assert {_text, 1} = cli(["job", ns, "run", "busy", "true"])
+    assert {"", 0} = cli(["job", ns, "check", "busy"])
+    assert [%{name: "busy", state: :running, os_pid: ^os_pid}] = Job.list(ns)
+
+    assert {:ok, %Result{reason: :stopped, exit: {:signaled, 15, false}}} = Job.stop(ns, "busy")
+    refute os_alive?(os_pid)
+    assert {"", 1} = cli(["job", ns, "check", "busy"])
+    assert {:error, %Error{reason: :not_running}} = Job.stop(ns, "busy")
+    assert {:ok, _os_pid} = Job.run(ns, "busy", ["true"])
+  end
+
+  test "jobs of the command line are seen", %{namespace: ns} do
+    assert {_text, 0} = cli(["job", ns, "run", "theirs", "sh", "-c", "echo hello; exec sleep 1000"])
+    assert %{state: :running, command: ["sh", "-c", _]} = Enum.find(Job.list(ns), &(&1.name == "theirs"))
+    assert ns in Job.namespaces()
+    assert eventually(fn -> Job.logs(ns, "theirs") == {:ok, "hello\n"} end)
+    assert {:ok, [%{command: "sleep 1000"}]} = Job.processes(ns, "theirs")
+    assert {:ok, %Result{reason: :stopped}} = Job.stop(ns, "theirs")
+  end
+
+  test "what it started is stopped with it", %{namespace: ns} do
+    marker = marker()
+    script = "trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' sh #{marker} & while :; do sleep 1; done"
+    {:ok, _os_pid} = Job.run(ns, "stubborn", ["sh", "-c", script, "sh", marker])
+    eventually(fn -> length(marked(marker)) >= 2 end)
+    assert {:ok, %Result{exit: {:signaled, 9, _}}} = Job.stop(ns, "stubborn", stop_signal: [term: 100])
+    assert marked(marker) == []
+  end
+
+  test "a program that cannot be started is an error, and no job", %{namespace: ns} do
+    assert {:error, %Error{stage: :exec, reason: :enoent}} = Job.run(ns, "no", ["/nonexistent"])
+    assert {:error, %Error{stage: :chdir, reason: :enoent}} = Job.run(ns, "no", ["true"], cd: "/nonexistent")
+    refute Job.check(ns, "no")
+    assert {:ok, _os_pid} = Job.run(ns, "no", ["true"])
+  end
+
+  test "environment, directory, arguments and input are the caller's choice", %{namespace: ns} do
+    System.put_env("CONTAINED_JOB_TEST", "from the VM")
+    on_exit(fn -> System.delete_env("CONTAINED_JOB_TEST") end)
+    line = ~S(echo "$CONTAINED_JOB_TEST|$MINE|$PWD|$1|$(cat)")
+    opts = [env: [{"MINE", "a b"}], cd: "/usr"]
+    {:ok, _os_pid} = Job.run(ns, "env", ["sh", "-c", line, "sh", "two\nlines"], opts)
+    assert {:ok, %Result{status: 0}} = Job.wait(ns, "env", 20_000)
+    assert {:ok, "from the VM|a b|/usr|two\nlines|\n"} = Job.logs(ns, "env")
+  end
+
+  test "its own ladder, timeout and hook", %{namespace: ns} do
+    file = Path.join(tmp_dir(), "told")
+    hook = ~s(echo "$CONTAINED_NAME $CONTAINED_STATUS $CONTAINED_REASON" > #{file})
+    {:ok, _os_pid} = Job.run(ns, "late", ["sleep", "1000"], timeout: 50, on_exit: hook)
+    assert {:ok, %Result{reason: :timeout}} = Job.wait(ns, "late", 20_000)
+    assert eventually(fn -> File.read(file) == {:ok, "late 143 timeout\n"} end)
+  end
+
+  test "signals, freezing and statistics", %{namespace: ns} do
+    {:ok, os_pid} = Job.run(ns, "held", ["sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done"])
+    assert {:ok, %{} = stats} = Job.stats(ns, "held")
+    assert is_map(stats)
+    assert :ok = Job.freeze(ns, "held")
+    assert :ok = Job.thaw(ns, "held")
+    assert os_alive?(os_pid)
+    assert :ok = Job.signal(ns, "held", :usr1)
+    assert {:ok, %Result{status: 5}} = Job.wait(ns, "held", 20_000)
+  end
+
+  test "wait gives up in time, and the job goes on", %{namespace: ns} do
+    {:ok, os_pid} = Job.run(ns, "long", ["sleep", "1000"])
+    assert {:error, %Error{reason: :timeout}} = Job.wait(ns, "long", 20)
+    assert os_alive?(os_pid)
+  end
+
+  test "the last lines, and those that follow", %{namespace: ns} do
+    {:ok, _os_pid} = Job.run(ns, "lines", ["sh", "-c", "seq 5; sleep 0.2; echo end"])
+    assert {:ok, stream} = Job.logs(ns, "lines", follow: true)
+    assert Enum.to_list(stream) == ~w(1 2 3 4 5 end)
+    assert {:ok, "5\nend\n"} = Job.logs(ns, "lines", lines: 2)
+    {:ok, _os_pid} = Job.run(ns, "quiet", ["true"], log: false)
+    assert {:error, %Error{stage: :file, reason: :enoent}} = Job.logs(ns, "quiet")
+  end
+
+  test "a job whose keeper is killed dies, and says so", %{namespace: ns} do
+    {:ok, os_pid} = Job.run(ns, "orphan", ["sleep", "1000"])
+    {:ok, %{job: job}} = Job.Files.read(ns, "orphan")
+    Contained.Proc.kill("KILL", String.to_integer(Job.Record.get(job, "worker_pid")))
+    eventually(fn -> not os_alive?(os_pid) end)
+    eventually(fn -> not Job.check(ns, "orphan") end)
+
+    assert Job.wait(ns, "orphan", 20_000) |> elem(1) |> Map.get(:reason) == :supervisor_died
+  end
+
+  test "what is not there is not running" do
+    assert {:error, %Error{stage: :file, reason: :enoent}} = Job.info("no-such-namespace", "x")
+    assert Job.list("no-such-namespace") == []
+    refute Job.check("no-such-namespace", "x")
+  end
+
+  test "files that others could have written are not believed", %{namespace: ns} do
+    {:ok, _os_pid} = Job.run(ns, "safe", ["true"])
+    {:ok, _result} = Job.wait(ns, "safe", 20_000)
+    {:ok, socket} = Job.Files.socket(ns, "safe")
+    job = Path.join(Path.dirname(socket), "job")
+    File.chmod!(job, 0o666)
+    assert {:error, %Error{stage: :file, reason: :eperm}} = Job.info(ns, "safe")
+    File.rename!(job, job <> ".away")
+    File.ln_s!(job <> ".away", job)
+    assert {:error, %Error{stage: :file, reason: :eloop}} = Job.info(ns, "safe")
+  end
+
+  for {call, what} <- [
+        {quote(do: Job.run("a/b", "x", ["true"])), ~s("a/b")},
+        {quote(do: Job.check("a", "..")), ~s("..")},
+        {quote(do: Job.run("a", "-x", ["true"])), ~s("-x")},
+        {quote(do: Job.run("a", "x", ["true"], stdin: :pipe)), ":stdin"},
+        {quote(do: Job.run("a", "x", ["true"], keep: -1)), ":keep"},
+        {quote(do: Job.run("a", "x", ["true"], max_size: "1 MB")), ":max_size"},
+        {quote(do: Job.stop("a", "x", stop_signal: :nosuch)), ":stop_signal"}
+      ] do
+    test "#{Macro.to_string(call)} is refused" do
+      assert_raise ArgumentError, ~r/#{Regex.escape(unquote(what))}/, fn -> unquote(call) end
+    end
+  end
+end
