@@ -14,8 +14,12 @@ defmodule Contained.JobTest do
   end
 
   test "a job runs, is found by its name, and its result stays", %{namespace: ns} do
-    assert {:ok, os_pid} = Job.run(ns, "one", ["sh", "-c", "echo out; echo err >&2; read x; exit 7"])
-    assert {:ok, %Result{exit: {:exited, 7}, status: 7, reason: :exit}} = Job.wait(ns, "one", 20_000)
+    assert {:ok, os_pid} =
+             Job.run(ns, "one", ["sh", "-c", "echo out; echo err >&2; read x; exit 7"])
+
+    assert {:ok, %Result{exit: {:exited, 7}, status: 7, reason: :exit}} =
+             Job.wait(ns, "one", 20_000)
+
     assert {:ok, info} = Job.info(ns, "one")
     assert %{state: :finished, os_pid: ^os_pid, command: [_sh, "-c", _line]} = info
     assert info.cd == File.cwd!()
@@ -26,7 +30,10 @@ defmodule Contained.JobTest do
   test "its name is taken while it runs, also for the command line", %{namespace: ns} do
     {:ok, os_pid} = Job.run(ns, "busy", ["sleep", "1000"])
     assert Job.check(ns, "busy")
-    assert {:error, %Error{stage: :job, reason: :already_running} = error} = Job.run(ns, "busy", ["true"])
+
+    assert {:error, %Error{stage: :job, reason: :already_running} = error} =
+             Job.run(ns, "busy", ["true"])
+
     assert Exception.message(error) =~ "busy"
     assert {_text, 1} = cli(["job", ns, "run", "busy", "true"])
     assert {"", 0} = cli(["job", ns, "check", "busy"])
@@ -40,8 +47,12 @@ defmodule Contained.JobTest do
   end
 
   test "jobs of the command line are seen", %{namespace: ns} do
-    assert {_text, 0} = cli(["job", ns, "run", "theirs", "sh", "-c", "echo hello; exec sleep 1000"])
-    assert %{state: :running, command: ["sh", "-c", _]} = Enum.find(Job.list(ns), &(&1.name == "theirs"))
+    assert {_text, 0} =
+             cli(["job", ns, "run", "theirs", "sh", "-c", "echo hello; exec sleep 1000"])
+
+    assert %{state: :running, command: ["sh", "-c", _]} =
+             Enum.find(Job.list(ns), &(&1.name == "theirs"))
+
     assert ns in Job.namespaces()
     assert eventually(fn -> Job.logs(ns, "theirs") == {:ok, "hello\n"} end)
     assert {:ok, [%{command: "sleep 1000"}]} = Job.processes(ns, "theirs")
@@ -50,16 +61,25 @@ defmodule Contained.JobTest do
 
   test "what it started is stopped with it", %{namespace: ns} do
     marker = marker()
-    script = "trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' sh #{marker} & while :; do sleep 1; done"
+
+    script =
+      "trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' sh #{marker} & while :; do sleep 1; done"
+
     {:ok, _os_pid} = Job.run(ns, "stubborn", ["sh", "-c", script, "sh", marker])
     eventually(fn -> length(marked(marker)) >= 2 end)
-    assert {:ok, %Result{exit: {:signaled, 9, _}}} = Job.stop(ns, "stubborn", stop_signal: [term: 100])
+
+    assert {:ok, %Result{exit: {:signaled, 9, _}}} =
+             Job.stop(ns, "stubborn", stop_signal: [term: 100])
+
     assert marked(marker) == []
   end
 
   test "a program that cannot be started is an error, and no job", %{namespace: ns} do
     assert {:error, %Error{stage: :exec, reason: :enoent}} = Job.run(ns, "no", ["/nonexistent"])
-    assert {:error, %Error{stage: :chdir, reason: :enoent}} = Job.run(ns, "no", ["true"], cd: "/nonexistent")
+
+    assert {:error, %Error{stage: :chdir, reason: :enoent}} =
+             Job.run(ns, "no", ["true"], cd: "/nonexistent")
+
     refute Job.check(ns, "no")
     assert {:ok, _os_pid} = Job.run(ns, "no", ["true"])
   end
@@ -67,7 +87,7 @@ defmodule Contained.JobTest do
   test "environment, directory, arguments and input are the caller's choice", %{namespace: ns} do
     System.put_env("CONTAINED_JOB_TEST", "from the VM")
     on_exit(fn -> System.delete_env("CONTAINED_JOB_TEST") end)
-    line = ~S(echo "$CONTAINED_JOB_TEST|$MINE|$PWD|$1|$(cat)")
+    line = ~S[echo "$CONTAINED_JOB_TEST|$MINE|$PWD|$1|$(cat)"]
     opts = [env: [{"MINE", "a b"}], cd: "/usr"]
     {:ok, _os_pid} = Job.run(ns, "env", ["sh", "-c", line, "sh", "two\nlines"], opts)
     assert {:ok, %Result{status: 0}} = Job.wait(ns, "env", 20_000)
@@ -83,7 +103,9 @@ defmodule Contained.JobTest do
   end
 
   test "signals, freezing and statistics", %{namespace: ns} do
-    {:ok, os_pid} = Job.run(ns, "held", ["sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done"])
+    {:ok, os_pid} =
+      Job.run(ns, "held", ["sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done"])
+
     assert {:ok, %{} = stats} = Job.stats(ns, "held")
     assert is_map(stats)
     assert :ok = Job.freeze(ns, "held")

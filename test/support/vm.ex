@@ -110,6 +110,16 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "A supervisor keeps up a job, whose process id stands for the marker."
+  def job(namespace) do
+    begin()
+    child = {Contained.Daemon, ["sleep", ["1000"], [adopt: {namespace, "db"}]]}
+    {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
+    [{_id, daemon, _type, _modules}] = Supervisor.which_children(supervisor)
+    ready("#{Contained.Daemon.os_pid(daemon)}")
+    obey()
+  end
+
   @doc "The port program is stopped, in whole or in part, and input waits for it."
   def wedged(victims) do
     begin()
