@@ -103,8 +103,8 @@ defmodule Contained.Daemon do
              When the program ends, the daemon does as it would with one of its own (`:success_exit_codes`, `:exit_status_to_reason`,
              `:backoff`, `:max_restarts`, `:interval`, `:restart`); one that somebody has stopped by name ends the daemon with the reason `:stopped`. When the daemon
              ends before it, the program is left running, unless `on_shutdown: :stop` is given or it was ended by `stop/2`.
-             Its output is in the job's log: options about streams, readiness and pausing are refused, `:log`, `:on_exit`, `:keep`, `:max_size` and
-             `:base` are taken as by `Contained.Job.run/4`. `subscribe/1` tells of `:started`, `:exited` and `:stopped`; `write/2` and
+             Its output is in the job's log: options about streams, readiness and pausing are refused, `:log`, `:on_exit`, `:keep` and `:max_size`
+             are taken as by `Contained.Job.run/4`. `subscribe/1` tells of `:started`, `:exited` and `:stopped`; `write/2` and
              what MuonTrap has of control groups answer `{:error, :not_running}`, `{:error, :no_cgroup}` or `nil`.
 
              ## Options

@@ -61,7 +61,7 @@ defmodule Contained.Job do
           result: Result.t() | nil
         }
 
-  @own [:log, :on_exit, :keep, :max_size, :base]
+  @own [:log, :on_exit, :keep, :max_size]
   # What a keeper cannot have: streams of the VM, and its launchers.
   @not_here [
               :stdin,
@@ -86,10 +86,9 @@ defmodule Contained.Job do
     * `:log` - where its output goes: a path, `false` for nowhere, or `true` (the default) for
       `<log directory>/<namespace>/<name>.log`. A log that is there is set aside when the job starts
     * `:keep` - how many logs of earlier runs, or of `:max_size`, are kept (default `5`)
-    * `:max_size` - bytes, or text such as `"10M"`, after which a log is set aside (default: never)
+    * `:max_size` - bytes, or text such as `"10M"`, after which a log is set aside (default `"64M"`)
     * `:on_exit` - a line for `sh`, run when all of the job has ended, with `CONTAINED_NAMESPACE`, `CONTAINED_NAME`, `CONTAINED_STATUS`,
       `CONTAINED_SIGNAL` and `CONTAINED_REASON` in its environment
-    * `:base` - the control group in which the namespace is made when it is not there
 
   and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:linger` is `:kill` unless given.
   """
@@ -121,11 +120,10 @@ defmodule Contained.Job do
   defp flag({:log, path}) when is_binary(path), do: ["--log", Path.expand(path)]
   defp flag({:on_exit, line}) when is_binary(line), do: ["--on-exit", line]
   defp flag({:keep, count}) when is_integer(count) and count >= 0, do: ["--keep", "#{count}"]
-  defp flag({:base, path}) when is_binary(path), do: ["--base", path]
 
   defp flag({:max_size, size}) do
     case Contained.Options.Values.bytes(size) do
-      {:ok, bytes} -> ["--max-size", "#{bytes}"]
+      {:ok, bytes} -> ["--log-size", "#{bytes}"]
       :error -> invalid!(:max_size, size, ~s(bytes, or text such as "10M"))
     end
   end
@@ -133,8 +131,7 @@ defmodule Contained.Job do
   @allowed %{
     log: "a path, true or false",
     on_exit: "a line for sh",
-    keep: "a number of files",
-    base: "a path"
+    keep: "a number of files"
   }
 
   defp flag({key, value}), do: invalid!(key, value, @allowed[key])

@@ -11,7 +11,7 @@ defmodule Contained.Daemon.Adopted do
 
   @policy [:success_exit_codes, :exit_status_to_reason, :backoff, :max_restarts, :interval]
   @own [:name, :id, :restart, :shutdown, :significant, :adopt, :on_shutdown, :reload_signal]
-  @job [:log, :on_exit, :keep, :max_size, :base]
+  @job [:log, :on_exit, :keep, :max_size]
   # Of a daemon that has its program's streams, or watches it more closely than its job's keeper does.
   @not_here [:log_output, :log_prefix, :log_transform, :logger_metadata, :logger_fun, :max_line] ++
               [:log_to, :on_output, :into, :capture, :capture_stderr_only, :wait_for, :ready] ++
