@@ -13,7 +13,7 @@ defmodule Mix.Tasks.Compile.Contained do
   @recursive true
   @program "contained_port"
   # The second is optional: the option CONTAINED_NIF of CMakeLists.txt.
-  @products [@program, "contained_nif.so"]
+  @products [@program, "contained_nif.so", "contained"]
   @sources ["CMakeLists.txt", "cmake/*.cmake", "c_src/**/*.{cpp,hpp}"]
 
   # What decides which compiler is called, and how. A change of one of them starts the build anew.
@@ -223,7 +223,7 @@ defmodule Mix.Tasks.Compile.Contained do
     end
   end
 
-  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev libseccomp-dev erlang-dev"
+  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev libseccomp-dev libcli11-dev nlohmann-json3-dev erlang-dev"
   @install [
     {~r/debian|ubuntu/, @debian},
     {~r/fedora|rhel|centos/,

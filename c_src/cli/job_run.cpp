@@ -9,6 +9,7 @@
 #include "cli/option_rows.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
+#include "cli/wire.hpp"
 #include "cli/words.hpp"
 #include "job/claim.hpp"
 #include "job/keeper.hpp"
@@ -23,7 +24,9 @@ struct JobRun {
   SpaceName space;
   std::string name;
   CommandOptions command;
+  bool wire = false;
   bool foreground = false;
+  bool no_log = false;
   bool log_too = false;  ///< -L: also in the foreground
   std::string log_file;  ///< -l
   std::string on_exit;
@@ -34,7 +37,7 @@ struct JobRun {
   bool log_timestamp = false;
   bool log_block = false;
 
-  bool logs() const { return !foreground || log_too || !log_file.empty(); }
+  bool logs() const { return !no_log && (!foreground || log_too || !log_file.empty()); }
 };
 
 constexpr const char* kJobRunFooter =
@@ -51,6 +54,9 @@ void add_log_options(CLI::App& command, JobRun& asked) {
   command.add_option("-l,--log", asked.log_file, "Log to this file, not to the namespace's logs")
       ->type_name("FILE");
   command.add_flag("-L,--log-too", asked.log_too, "With -f: log, and not to our output");
+  command.add_flag("--no-log", asked.no_log, "Do not log")
+      ->excludes("--log")
+      ->excludes("--log-too");
   command.add_option("--keep", asked.log_keep, "So many old logs are kept (default 5)")
       ->type_name("N");
   command
@@ -129,8 +135,15 @@ job::Plan plan_of(const JobRun& asked, const job::Namespace& space) {
   return plan;
 }
 
+// Told to Contained.Job by words, to people by sentences.
+int fail(const JobRun& asked, const Error& error) {
+  asked.wire ? tell_failed(error) : complain(error);
+  return job::exit_code_of(error);
+}
+
 int complain_of_claim(const JobRun& asked, const Error& error) {
-  if (error.code != EBUSY) return complain(error), kRunFailed;
+  if (error.code != EBUSY) return fail(asked, error), kRunFailed;
+  if (asked.wire) return tell_taken(error.subject), kNo;
   const auto who = error.subject.empty() ? "" : fmt::format(" (pid {})", error.subject);
   complain("run", fmt::format("job {} is already running{}", asked.name, who));
   return kNo;
@@ -149,25 +162,42 @@ Result<job::Namespace> space_for(const std::string& name) {
 bool may_outlive(const JobRun& asked) {
   const pid_t above = asked.foreground ? 0 : job::launcher_above();
   if (above == 0) return true;
+  if (asked.wire) {
+    const auto who = fmt::format("we are a contained command ourselves, below pid {}", above);
+    return tell_failed({EPERM, Stage::kSession, who}), false;
+  }
   complain("run", fmt::format("we are a contained command ourselves (below pid {}), and so would "
                               "the job be: start it from outside, or in the foreground (-f)",
                               above));
   return false;
 }
 
+Status take_command(JobRun& asked) {
+  if (!asked.wire) {
+    finish(asked.command, command_words());
+    return Done{};
+  }
+  auto start = read_start_request(STDIN_FILENO);
+  if (!start) return start.error();
+  asked.command.start = std::move(*start);
+  return Done{};
+}
+
 int run_job(JobRun& asked) {
-  finish(asked.command, command_words());
+  const auto taken = take_command(asked);
+  if (!taken) return fail(asked, taken.error());
   if (!may_outlive(asked)) return kRunFailed;
   const auto space = space_for(*asked.space);
+  if (!space && asked.wire) return fail(asked, space.error());
   if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
   auto lock = job::claim(*space, asked.name);
   if (!lock) return complain_of_claim(asked, lock.error());
   auto plan = plan_of(asked, *space);
   if (asked.foreground) return job::run(std::move(plan), std::move(*lock), complain_of_start);
   const auto started = job::start(std::move(plan), std::move(*lock));
-  if (started) return kOk;
-  complain_of_start(started.error());
-  return job::exit_code_of(started.error());
+  if (!started) return fail(asked, started.error());
+  if (asked.wire) tell_started(started->os_pid);
+  return kOk;
 }
 
 }  // namespace
@@ -180,6 +210,8 @@ void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_job_name(*command, asked->name);
   command->add_flag("-f,--foreground", asked->foreground,
                     "Stay here until it has ended, with our streams");
+  // Contained.Job's, see wire.hpp: not for people.
+  command->add_flag("--wire", asked->wire)->group("")->excludes("--foreground");
   command
       ->add_option("-c,--on-exit", asked->on_exit,
                    "Run by sh when the job has ended, with CONTAINED_NAMESPACE, CONTAINED_NAME, "

@@ -113,6 +113,7 @@ defmodule Contained.VM.Guest do
   @doc "A supervisor keeps up a job, whose process id stands for the marker."
   def job(namespace) do
     begin()
+    {"", 0} = Contained.cmd("true", [])
     child = {Contained.Daemon, ["sleep", ["1000"], [adopt: {namespace, "db"}]]}
     {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
     [{_id, daemon, _type, _modules}] = Supervisor.which_children(supervisor)

@@ -244,6 +244,18 @@ defmodule Contained.Daemon.Adopted do
     close(state)
   end
 
+  # The environment, in the options, may hold secrets: what is logged of a daemon names them not.
+  def format_status(status) do
+    case status do
+      %{state: %__MODULE__{} = state} -> %{status | state: info(state)}
+      other -> other
+    end
+  end
+
+  # Before OTP 25.
+  @impl true
+  def format_status(_reason, [_dictionary, state]), do: info(state)
+
   defp now, do: System.monotonic_time(:millisecond)
 
   ## In the caller

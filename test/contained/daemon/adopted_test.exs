@@ -6,6 +6,7 @@ defmodule Contained.Daemon.AdoptedTest do
   alias Contained.{Daemon, Job, Result}
 
   @moduletag :port
+  @moduletag :capture_log
   @moduletag timeout: 120_000
 
   setup do
