@@ -48,6 +48,9 @@ class Cell : public Quarters {
   /// Absolute directory of the tracking group.
   std::string path() const;
 
+  /// How /proc shows the v2 group. ENOTSUP without one.
+  Result<std::string> shown() const;
+
   const std::string& name() const { return track_.name(); }
   const std::string& group() const { return parent_; }
 

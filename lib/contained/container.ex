@@ -53,6 +53,8 @@ defmodule Contained.Container do
       others `:ppid`, `:name`, `:command`, found by comparing lists of processes every `:poll_interval`: the
       kernel tells nobody sooner, and who comes and goes in between is not seen
     * `:process_exited` - the same; of a command also its `:result`
+    * `:orphan_exited` - with `orphans: true`, at once: `:os_pid`, `:exit` as in `Contained.Result`, and `:program`, that of
+      the command which it descends from
     * `:process_error` - a command could not be started: `:program`, `:error`
     * `:limit_hit` - `:limit` (`:memory`: it had to be reclaimed; `:pids`: a fork was refused), `:count`. On
       control groups v2 at once, on v1 found with the poll
@@ -77,6 +79,7 @@ defmodule Contained.Container do
     * `:subscribers` - a pid or several, as if each had called `subscribe/1` before the start
     * `:subreaper` - `true`, for the sake of those who know it from elsewhere: orphans always stay in the
       container
+    * `:orphans` - when true, all its commands have `orphans: true`. Defaults to `false`
     * `:id`, `:restart`, `:shutdown`, `:significant` - as in `t:Supervisor.child_spec/0`
 
   Options of commands are defaults for those in it:
@@ -93,6 +96,7 @@ defmodule Contained.Container do
           :started
           | :process_joined
           | :process_exited
+          | :orphan_exited
           | :process_error
           | :limit_hit
           | :oom

@@ -91,6 +91,7 @@ defmodule Contained.Container.Function do
       {{:fd, @answer}, data} -> heard(process, answer <> data)
       {:stdout, data} -> IO.write(data) && listen(process, answer)
       {:stderr, data} -> IO.write(:stderr, data) && listen(process, answer)
+      {:orphan_exit, _os_pid, _exit} -> listen(process, answer)
       {:ended, result} -> {:error, ended(result)}
     end
   end

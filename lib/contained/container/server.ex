@@ -115,6 +115,11 @@ defmodule Contained.Container.Server do
     {:noreply, put_in(state.commands[command.ref], Map.delete(command, :ref))}
   end
 
+  defp told({:orphan_exit, command, {os_pid, exit}}, state) do
+    publish(state, :orphan_exited, %{os_pid: os_pid, program: command.program, exit: exit})
+    {:noreply, state}
+  end
+
   defp told({:over, command, how}, state) do
     state = %{state | commands: Map.delete(state.commands, command.ref)}
     over(command, how, if(oom?(how), do: look(state), else: look_for_waiting(state)))
