@@ -10,6 +10,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_ended.hpp"
 #include "protocol/golden_isolation.hpp"
 #include "protocol/golden_seal.hpp"
 
@@ -258,22 +259,6 @@ const std::map<std::string, Check> kDown = {
     {"shutdown", [](const Request& r) { as<Shutdown>(r); }}};
 // clang-format on
 
-Ended quiet_end(Id id, bool exited, int code, std::string_view reason) {
-  Ended ended;
-  ended.id = id;
-  ended.exited = exited;
-  ended.code = code;
-  ended.reason = reason;
-  ended.wall_us = 1;
-  return ended;
-}
-
-Ended core_dump() {
-  auto ended = quiet_end(3, false, 11, "signal");
-  ended.core_dumped = true;
-  return ended;
-}
-
 std::string output(Id id, Stream stream, std::string_view payload) {
   std::array<char, kOutputHeaderSize> header;
   write_output_header(header, id, stream, static_cast<std::uint32_t>(payload.size()));
@@ -291,17 +276,6 @@ HelloBack sealing() {
   back.seccomp = true;
   back.landlock = 7;
   return back;
-}
-
-Ended out_of_memory() {
-  auto ended = quiet_end(6, false, 9, "oom");
-  ended.memory_peak = 1048576;
-  ended.oom_kills = 1;
-  ended.io_read = 2;
-  ended.io_written = 3;
-  ended.pids_peak = 4;
-  ended.not_applied = {"cpu"};
-  return ended;
 }
 
 const std::vector<ProcessRow> kRows = {{813, 812, 90210, 'S', "cat", std::string("cat\0-", 5)}};
