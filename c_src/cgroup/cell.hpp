@@ -41,6 +41,9 @@ class Cell : public Quarters {
   /// Whoever is told may alter them, so they serve no other command afterwards.
   std::vector<Address> addresses();
 
+  /// It serves no other command afterwards.
+  void keep_from_others() { reusable_ = false; }
+
   /// Gives the v2 group, and the files of /sys/kernel/cgroup/delegate in it, to that user. ENOTSUP
   /// on pure v1: there is no safe delegation.
   Status chown(uid_t uid, gid_t gid);

@@ -110,8 +110,7 @@ Result<process::Spawned> GroupEnclosure::spawn(const process::SpawnSpec& spec) {
   return process::Spawned{std::move(spawned->stub), std::move(spawned->status)};
 }
 
-// A group that was killed is not given to others.
-void GroupEnclosure::distrust() { (void)cell_.kill(); }
+void GroupEnclosure::distrust() { cell_.keep_from_others(); }
 
 void GroupEnclosure::on_exit(const process::Reaped& reaped) {
   if (line_) {
@@ -119,7 +118,8 @@ void GroupEnclosure::on_exit(const process::Reaped& reaped) {
     line_->close();
   }
   child_.mark_reaped();
-  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
+  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it. Others
+  // of the command may live.
   if (reaped.status == kKilled && !killed_ && cell_.valid()) {
     context_.ground.clear_spares();
     distrust();
@@ -165,8 +165,10 @@ std::vector<pid_t> GroupEnclosure::processes() const {
 
 // ---- Signals
 
+// An init that is to tell of its orphans is let do it for a moment: killed itself it tells nothing.
 void GroupEnclosure::kill() {
   killed_ = true;
+  if (orphans_ && line_ && line_->open() && kills_by_init_-- > 0) return line_->kill();
   if (cell_.valid()) (void)cell_.kill();
   (void)child_.signal(SIGKILL);
 }

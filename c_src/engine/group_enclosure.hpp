@@ -80,6 +80,7 @@ class GroupEnclosure final : public Enclosure,
   std::optional<asio::steady_timer> recheck_;
   bool watching_ = false;
   bool killed_ = false;
+  int kills_by_init_ = 4;  ///< within 150 ms, see session::Shutdown
 };
 
 }  // namespace contained::engine

@@ -165,6 +165,20 @@ TEST_P(EnclosureTest, WhatTheLeaderLeavesIsCountedAndKilled) {
   EXPECT_TRUE(enclosure_->processes().empty());
 }
 
+// What becomes of the others is up to the session.
+TEST_P(EnclosureTest, WhoKillsTheLeaderKillsNobodyElse) {
+  start("setsid sleep 60 & exec sleep 61");
+  run_until([this] { return enclosure_->processes().size() == 2 && !runs("sh"); });
+  ::kill(enclosure_->leader(), SIGKILL);
+  run_until([this] { return owner_.exits == 1; });
+  enclosure_->check();
+  run_until([this] { return owner_.looks > 0; });
+  EXPECT_EQ(owner_.last.processes, 1U);
+  EXPECT_FALSE(owner_.empty);
+  enclosure_->kill();
+  await_empty();
+}
+
 TEST_P(EnclosureTest, ASignalReachesTheLeaderOrAll) {
   start("trap 'exit 3' TERM; sleep 60 & while :; do wait; done");
   // A shell that has forked and not yet executed takes signals for its own.

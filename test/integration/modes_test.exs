@@ -197,6 +197,15 @@ defmodule Contained.ModesTest do
         assert marked(marker) == []
       end
 
+      test "mojo 07: orphans are told with their status, or the command is refused", ctx do
+        opts = [launcher: ctx.launcher, orphans: true]
+
+        case Contained.run("sh", ["-c", "(sh -c 'exit 120' &)"], opts) do
+          {:ok, result} -> assert {:exited, 120} in Enum.map(result.orphans, &elem(&1, 1))
+          {:error, error} -> assert {error.reason, unquote(kind)} == {:enotsup, :cgroup1}
+        end
+      end
+
       test "torture 2: a chain of processes that fork and exit", ctx do
         marker = marker()
         process = start(ctx, helper_path("hopper"), ["60000", "500", marker], linger: :leave)

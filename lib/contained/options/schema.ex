@@ -163,8 +163,8 @@ defmodule Contained.Options.Schema do
       {:orphans, :boolean, "false",
        "tells how descendants end whose parent has died before them: `:orphans` of `Contained.Result`,\n" <>
          "`{:orphan_exit, os_pid, exit}` of `Contained.Process.next/2` and of a daemon's events. With\n" <>
-         "`:pid_isolation` the pids are those inside, and nothing is told of those that are killed with\n" <>
-         "the namespace; without it pure v1 control groups cannot tell (`:enotsup`)",
+         "`:pid_isolation` the pids are those inside; without it pure v1 control groups cannot tell\n" <>
+         "(`:enotsup`). Nothing is told of who has left the command's group",
        [:run, :start, :daemon]}
     ]
   end
