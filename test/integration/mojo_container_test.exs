@@ -18,7 +18,8 @@ defmodule Contained.MojoContainerTest do
   end
 
   defp container(launcher, opts) do
-    opts = [name: "box", launcher: launcher, restart: :temporary, subscribers: self()] ++ opts
+    own = [name: "box", launcher: launcher, restart: :temporary, subscribers: self()]
+    opts = own ++ [poll_interval: 50] ++ opts
     start_supervised!({Container, opts}, id: make_ref())
   end
 
