@@ -66,8 +66,8 @@ defmodule Contained.MojoTest do
 
     test "its whole group is asked, and gets the time it needs" do
       script = """
-      sh -c 'trap "sleep 0.3; echo child; exit" TERM; echo up; while :; do sleep 0.05; done' &
       trap 'wait; echo leader; exit 4' TERM
+      sh -c 'trap "sleep 0.3; echo child; exit" TERM; echo up; while :; do sleep 0.05; done' &
       wait
       """
 

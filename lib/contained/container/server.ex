@@ -32,7 +32,8 @@ defmodule Contained.Container.Server do
 
   defp started(state) do
     {:ok, daemons} = DynamicSupervisor.start_link(strategy: :one_for_one)
-    state = %{state | daemons: daemons}
+    # Who subscribed before the start misses nobody, however late the first look is.
+    state = %{state | daemons: daemons, known: if(Events.any?(state.events), do: %{})}
     publish(state, :started, %{path: state.config.path, not_applied: state.not_applied})
     poll(state)
   end
