@@ -92,7 +92,9 @@ void Groups::finish(const std::shared_ptr<End>& end) {
   if (!crowd) return done(end->ref, crowd.error());
   auto over = crowd->remove_or_kill(end->remove);
   if (over && *over) return done(end->ref, Done{});
-  if (++end->rounds > kMostRoundsOfAnEnd) {
+  // Nobody is left, and nobody can remove it.
+  const bool hopeless = !over && over.error().code == EROFS && crowd->processes().empty();
+  if (hopeless || ++end->rounds > kMostRoundsOfAnEnd) {
     return done(end->ref, over ? Error{EBUSY, Stage::kCgroup, end->group} : over.error());
   }
   after(io_, kRoundPause, [this, end] { finish(end); });

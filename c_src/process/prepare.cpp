@@ -125,6 +125,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);
   plan.close_range_refused = refused.close_range;
+  plan.tell_orphans = spec.tell_orphans;
   return plan;
 }
 

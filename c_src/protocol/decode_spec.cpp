@@ -230,6 +230,7 @@ constexpr std::array kKeys = {
     Key{"linger", [](auto& in, auto& to) { return read_choice(in, kLingers, to.linger); }},
     Key{"hold_started",
         [](auto& in, auto& to) { return read_choice(in, kBooleans, to.hold_started); }},
+    Key{"orphans", [](auto& in, auto& to) { return read_choice(in, kBooleans, to.orphans); }},
     Key{"fds", read_fds},
     Key{"uid", [](auto& in, auto& to) { return read_id(in, to.identity.uid.emplace()); }},
     Key{"gid", [](auto& in, auto& to) { return read_id(in, to.identity.gid.emplace()); }},

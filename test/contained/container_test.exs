@@ -282,6 +282,41 @@ defmodule Contained.ContainerTest do
     end)
   end
 
+  defp listener(container) do
+    script = "trap 'echo got' USR1; echo up; while :; do sleep 0.05; done"
+    {:ok, process} = Container.start(container, "sh", ["-c", script], stderr: :discard)
+    {:stdout, "up\n"} = Process.next(process)
+    process
+  end
+
+  test "a signal to all commands", context do
+    container = start(context)
+    commands = for _ <- 1..2, do: listener(container)
+    assert :ok = Container.signal(container, :usr1)
+    for process <- commands, do: assert({:stdout, "got" <> _} = Process.next(process))
+    assert :ok = Container.stop(container)
+    assert {:error, %Error{reason: :noproc}} = Container.signal(container, :usr1)
+  end
+
+  test "a look at everything", context do
+    container = start(context)
+    os_pid = container |> sleeper() |> Process.os_pid()
+    assert {:ok, %{name: "box", cpus: cpus, commands: [_]} = all} = Container.snapshot(container)
+    assert os_pid in Enum.map(all.processes, & &1.pid)
+    assert cpus >= 1 and all.time_ms <= System.monotonic_time(:millisecond)
+    assert map_size(all.stats) > 0 == context.groups?
+
+    unless_missing(context, [:groups], fn ->
+      assert {:ok, threads} = Container.threads(container)
+      assert os_pid in threads
+
+      case Container.numa(container) do
+        {:ok, kinds} -> assert map_size(kinds) > 0
+        {:error, error} -> assert error.reason in [:enotsup, :enoent]
+      end
+    end)
+  end
+
   test "an empty group may stay for inspection", context do
     unless_missing(context, [:groups], fn ->
       container = start(context, clean_cgroup: false)
