@@ -72,7 +72,8 @@ process::Namespaces implied_by(const protocol::Isolation& asked) {
   const bool mounts = asked.root || asked.chroot || !asked.binds.empty() || !asked.tmpfs.empty() ||
                       asked.read_only_root;
   const bool alone = asked.network == protocol::Isolation::Network::kNone;
-  return (mounts ? process::kNewMount : 0) | (alone ? process::kNewNet : 0);
+  return (mounts ? process::kNewMount : 0) | (alone ? process::kNewNet : 0) |
+         (asked.time_offsets.empty() ? 0 : process::kNewTime);
 }
 
 std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked) {
@@ -91,6 +92,10 @@ process::Isolation isolation_of(const protocol::Isolation& asked) {
   isolation.own_init = isolation.has(process::kNewPid) && !asked.program_is_init;
   isolation.hostname = asked.hostname;
   if (asked.network == protocol::Isolation::Network::kPath) isolation.netns = asked.netns;
+  for (const auto& [boottime, milliseconds] : asked.time_offsets) {
+    using Clock = process::TimeOffset::Clock;
+    isolation.time_offsets.push_back({boottime ? Clock::kBoottime : Clock::kMonotonic, milliseconds});
+  }
   isolation.root = asked.root;
   isolation.chroot = asked.chroot;
   for (const auto& [source, target, read_only] : asked.binds) {

@@ -1,5 +1,5 @@
-// Crowds against the kernel. Each test runs with v1 beside v2, and with v1 alone; what this machine
-// lacks skips it by name. Limits of v2: limits_v2_test.
+// Crowds against the kernel. Each test runs with v1 beside v2, with v1 alone and with v2 alone;
+// what this machine lacks skips it by name.
 #include "cgroup/crowd.hpp"
 
 #include <gtest/gtest.h>
@@ -20,8 +20,9 @@ class CrowdTest : public test::RealGround, public testing::WithParamInterface<co
   bool needs_v2() const override { return GetParam() != std::string("cgroup1"); }
 
   Ground* ground_for(const Names& keys) {
-    auto made = Ground::create({needs_v2() ? base() : std::string(), GetParam(), false},
-                               owner_of(::getpid()));
+    const bool has_controllers = GetParam() == std::string("cgroup2");
+    const auto where = has_controllers ? machine_base() : needs_v2() ? base() : std::string();
+    auto made = Ground::create({where, GetParam(), false}, owner_of(::getpid()));
     if (!made) return nullptr;
     auto& ground = adopt(std::move(*made));
     return missing(ground, keys).empty() ? &ground : nullptr;

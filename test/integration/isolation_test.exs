@@ -165,6 +165,22 @@ defmodule Contained.IsolationTest do
     assert output(ctx, "cat /proc/sys/kernel/hostname", hostname: "inside") == "inside\n"
   end
 
+  @tag skip: if(File.exists?("/proc/self/timens_offsets"), do: false, else: "needs Linux 5.6")
+  test "clocks that are ahead", ctx do
+    script = "cat /proc/self/timens_offsets | tr -s ' '; cut -d. -f1 /proc/uptime"
+    offsets = [boottime: 86_400_000, monotonic: -250]
+
+    assert ["monotonic -1 750000000", "boottime 86400 0", up] =
+             ctx |> output(script, time_offsets: offsets) |> String.split("\n", trim: true)
+
+    assert String.to_integer(up) >= 86_400
+
+    assert {:error, %Error{stage: :namespace, reason: :erange, subject: "time_offsets"} = error} =
+             run(ctx, "true", time_offsets: [boottime: -0x10000000000])
+
+    assert Exception.message(error) =~ "above 0"
+  end
+
   @system for path <- ~w(/usr /bin /lib /lib64), File.exists?(path), do: {path, path}
 
   test "nothing leads out of a root", ctx do

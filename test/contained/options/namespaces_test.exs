@@ -6,7 +6,7 @@ defmodule Contained.Options.NamespacesTest do
   alias Contained.Options.Namespaces
 
   @keys [:namespaces, :pid_init, :hostname, :root, :chroot, :binds, :tmpfs] ++
-          [:read_only_root, :network, :uid_map, :gid_map]
+          [:read_only_root, :network, :time_offsets, :uid_map, :gid_map]
 
   # What the port program is told.
   defp wire(opts), do: :cmd |> Options.parse!(opts) |> Namespaces.spec()
@@ -34,6 +34,7 @@ defmodule Contained.Options.NamespacesTest do
           {[pid_isolation: true], [:pid, :mount]},
           {[hostname: "x"], [:uts]},
           {[network: :none], [:net]},
+          {[time_offsets: [boottime: 5]], [:time]},
           {[root: "/srv"], [:mount]},
           {[tmpfs: ["/tmp"]], [:mount]},
           {[read_only_root: true], [:mount]},
@@ -95,6 +96,11 @@ defmodule Contained.Options.NamespacesTest do
           network: {:netns, "blue"},
           hostname: "",
           hostname: String.duplicate("x", 65),
+          time_offsets: [],
+          time_offsets: [realtime: 1],
+          time_offsets: [monotonic: 1.5],
+          time_offsets: [monotonic: 1, monotonic: 2],
+          time_offsets: [boottime: 1_099_511_627_777],
           uid_map: [],
           uid_map: [{0, 0, 0}],
           gid_map: [{-1, 0, 1}]
