@@ -173,6 +173,7 @@ void Engine::handle(const protocol::Start& request) {
   if (live) {
     // The session may already be over; then on_over has come before and must not be undone.
     if (!(*live)->over()) sessions_.emplace(request.id, std::move(*live));
+    groups_.on_start(request.placement.group, !request.placement.limits.empty());
     return watch_guardian();
   }
   const auto& error = live.error();

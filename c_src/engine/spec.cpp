@@ -83,6 +83,16 @@ std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked)
   return map;
 }
 
+std::vector<process::TimeOffset> offsets_of(const std::vector<protocol::TimeOffset>& asked) {
+  std::vector<process::TimeOffset> offsets;
+  for (const auto& [boottime, amount] : asked) {
+    const auto clock =
+        boottime ? process::TimeOffset::Clock::kBoottime : process::TimeOffset::Clock::kMonotonic;
+    offsets.push_back({clock, amount});
+  }
+  return offsets;
+}
+
 process::Isolation isolation_of(const protocol::Isolation& asked) {
   process::Isolation isolation;
   isolation.namespaces = flags_of(asked.namespaces) | implied_by(asked);
@@ -92,10 +102,7 @@ process::Isolation isolation_of(const protocol::Isolation& asked) {
   isolation.own_init = isolation.has(process::kNewPid) && !asked.program_is_init;
   isolation.hostname = asked.hostname;
   if (asked.network == protocol::Isolation::Network::kPath) isolation.netns = asked.netns;
-  for (const auto& [boottime, milliseconds] : asked.time_offsets) {
-    using Clock = process::TimeOffset::Clock;
-    isolation.time_offsets.push_back({boottime ? Clock::kBoottime : Clock::kMonotonic, milliseconds});
-  }
+  isolation.time_offsets = offsets_of(asked.time_offsets);
   isolation.root = asked.root;
   isolation.chroot = asked.chroot;
   for (const auto& [source, target, read_only] : asked.binds) {

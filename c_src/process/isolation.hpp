@@ -68,8 +68,8 @@ struct Isolation {
   /// Pid 1 of the pid namespace is an init of ours, see init.hpp; else the program.
   bool own_init = false;
 
-  std::optional<std::string> hostname = {};  ///< needs kNewUts
-  std::optional<std::string> netns = {};     ///< a file of a network namespace to enter
+  std::optional<std::string> hostname = {};   ///< needs kNewUts
+  std::optional<std::string> netns = {};      ///< a file of a network namespace to enter
   std::vector<TimeOffset> time_offsets = {};  ///< needs kNewTime
 
   // These need kNewMount. A pid namespace with it has a /proc of its own.

@@ -68,7 +68,7 @@ void raise_loopback() noexcept {
 }
 
 // As the kernel reads it: seconds, which may be negative, and nanoseconds, which may not.
-std::string text_of(const std::vector<TimeOffset>& offsets) {
+std::string offsets_text(const std::vector<TimeOffset>& offsets) {
   std::string text;
   for (const auto& [clock, milliseconds] : offsets) {
     const auto rest = (milliseconds % 1000 + 1000) % 1000;
@@ -87,7 +87,7 @@ NamespacesPlan namespaces_for(const Isolation& isolation, NamespacesRoom& room) 
   if (isolation.hostname) plan.hostname = isolation.hostname->c_str();
   if (isolation.netns) plan.netns = isolation.netns->c_str();
   if (!isolation.time_offsets.empty()) {
-    plan.time_offsets = &room.time_offsets.emplace_back(text_of(isolation.time_offsets));
+    plan.time_offsets = &room.time_offsets.emplace_back(offsets_text(isolation.time_offsets));
   }
   if (isolation.has(kNewMount)) plan.mounts = mounts_for(isolation, room.mounts);
   return plan;

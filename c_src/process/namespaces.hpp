@@ -27,11 +27,11 @@ struct NamespacesRoom {
 
 /// Points into the parent's memory, of which the child has its own copy.
 struct NamespacesPlan {
-  Namespaces enter = 0;            ///< none of kMadeByFork
-  const char* hostname = nullptr;  ///< null: that of the machine
-  const char* netns = nullptr;     ///< file of a network namespace
+  Namespaces enter = 0;                       ///< none of kMadeByFork
+  const char* hostname = nullptr;             ///< null: that of the machine
+  const char* netns = nullptr;                ///< file of a network namespace
   const std::string* time_offsets = nullptr;  ///< null: as they are
-  MountsPlan mounts;               ///< with kNewMount
+  MountsPlan mounts;                          ///< with kNewMount
 };
 static_assert(std::is_trivially_copyable_v<NamespacesPlan>);
 

@@ -96,11 +96,6 @@ defmodule Contained.Options.NamespacesTest do
           network: {:netns, "blue"},
           hostname: "",
           hostname: String.duplicate("x", 65),
-          time_offsets: [],
-          time_offsets: [realtime: 1],
-          time_offsets: [monotonic: 1.5],
-          time_offsets: [monotonic: 1, monotonic: 2],
-          time_offsets: [boottime: 1_099_511_627_777],
           uid_map: [],
           uid_map: [{0, 0, 0}],
           gid_map: [{-1, 0, 1}]
@@ -110,6 +105,17 @@ defmodule Contained.Options.NamespacesTest do
 
     refused([root: "/a\0"], ~r/has a null byte/)
     refused([hostname: "a\0"], ~r/has a null byte/)
+  end
+
+  test "clocks that are not" do
+    for wrong <- [
+          [],
+          [realtime: 1],
+          [monotonic: 1.5],
+          [monotonic: 1, monotonic: 2],
+          [boottime: 1_099_511_627_777]
+        ],
+        do: refused([time_offsets: wrong], ~r/invalid value for option :time_offsets: expected /)
   end
 
   test "what contradicts itself is refused" do
