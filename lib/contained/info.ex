@@ -43,7 +43,7 @@ defmodule Contained.Info do
   defp needed?({{:slot, _slot}, launcher, _owner}),
     do: Process.alive?(launcher) or orphaned([launcher]) != []
 
-  defp needed?({:probe, _at, _found}), do: true
+  defp needed?({:probe, _program, _at, _found}), do: true
 
   defp needed?({pid, _name, program, lost}),
     do: Process.alive?(pid) or Enum.any?(program ++ lost, &Contained.Port.alive?/1)
@@ -114,18 +114,18 @@ defmodule Contained.Info do
     })
   end
 
-  # Kept for a while by the application, which goes on without if there is no table.
+  # Kept for a while by the application, for the same program.
   defp probe do
-    now = System.monotonic_time(:millisecond)
+    {program, now} = {Contained.Port.locate(), System.monotonic_time(:millisecond)}
 
     case if(table?(), do: :ets.lookup(@table, :probe), else: []) do
-      [{:probe, at, found}] when now - at < @fresh -> found
-      _none_or_old -> keep(Contained.Isolation.probe(), now)
+      [{:probe, ^program, at, found}] when now - at < @fresh -> found
+      _none_or_old -> keep(Contained.Isolation.probe(), program, now)
     end
   end
 
-  defp keep(found, now) do
-    if table?(), do: :ets.insert(@table, {:probe, now, found})
+  defp keep({tried, found}, program, now) do
+    if tried == :ok and table?(), do: :ets.insert(@table, {:probe, program, now, found})
     found
   end
 

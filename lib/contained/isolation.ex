@@ -14,32 +14,25 @@ defmodule Contained.Isolation do
   What commands can have here, as the port program has just found out by trying each in a child of
   its own: no sysctl tells of a seccomp profile, of AppArmor, or of a `/proc` that is masked.
   """
-  @spec probe() :: %{namespaces: %{atom => verdict}, pid_isolation: verdict}
+  @spec probe() :: {:ok | :error, %{namespaces: %{atom => verdict}, pid_isolation: verdict}}
   def probe do
-    answers =
-      case Inquiry.ask(["--probe"]) do
-        {:ok, 0, text} ->
-          answers(text)
-
-        {:ok, _status, _text} ->
-          fn _name -> refusal(%Error{stage: :launcher, reason: :eproto}) end
-
-        {:error, error} ->
-          fn _name -> refusal(error) end
-      end
-
-    @others
-    |> Map.new(&{&1, answers.(&1)})
-    |> Map.put(:namespaces, Map.new(@namespaces, &{&1, answers.(&1)}))
+    case Inquiry.ask(["--probe"]) do
+      {:ok, 0, text} -> {:ok, verdicts(found(text))}
+      {:ok, _status, _text} -> {:error, verdicts(%{})}
+      {:error, error} -> {:error, verdicts(%{}, refusal(error))}
+    end
   end
 
-  defp answers(text) do
-    lines =
-      for line <- String.split(text, "\n", trim: true),
-          do: String.split(line, " ", parts: 5, trim: true)
+  defp verdicts(found, unknown \\ refusal(%Error{stage: :launcher, reason: :eproto})) do
+    of = fn names -> Map.new(names, &{&1, Map.get(found, Atom.to_string(&1), unknown)}) end
+    Map.put(of.(@others), :namespaces, of.(@namespaces))
+  end
 
-    found = Map.new(lines, fn [name | words] -> {name, verdict(words)} end)
-    &Map.get(found, Atom.to_string(&1), refusal(%Error{stage: :launcher, reason: :eproto}))
+  defp found(text) do
+    for line <- String.split(text, "\n", trim: true), into: %{} do
+      [name | words] = String.split(line, " ", parts: 5, trim: true)
+      {name, verdict(words)}
+    end
   end
 
   defp verdict(["true"]), do: true
