@@ -1,18 +1,15 @@
 #include "engine/engine.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <chrono>
 #include <cstdio>
 #include <utility>
 
 #include "base/file.hpp"
 #include "base/proc.hpp"
 #include "engine/control.hpp"
-#include "engine/last_resort.hpp"
 #include "engine/sweeper.hpp"
 #include "process/seal.hpp"
 #include "protocol/codec.hpp"
@@ -24,21 +21,7 @@
 namespace contained::engine {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds kGuardianTick{1000};
-constexpr milliseconds kLeftoverTick{1000};
-constexpr milliseconds kEndTick{20};
-constexpr int kMostEndRounds = 250;
-
-// A command costs up to five descriptors; the limit that we found is given back to each.
-rlimit raise_open_files() {
-  rlimit found = {};
-  ::getrlimit(RLIMIT_NOFILE, &found);
-  const rlimit raised = {found.rlim_max, found.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &raised);
-  return found;
-}
+constexpr std::chrono::milliseconds kSweepTick{20};
 
 protocol::ProcessId identify(pid_t pid) {
   const auto stat = read_proc_stat(pid);
@@ -59,37 +42,21 @@ Engine::Engine(asio::io_context& io, Setup setup)
     : io_(io),
       setup_(std::move(setup)),
       from_vm_(io, setup_.from_vm.release()),
-      null_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
-      environment_(::environ),
       outbox_(io, std::move(setup_.to_vm), true, [this] { on_vm_gone(); }),
-      reaper_(io, [this](int number) { on_signal(number); }),
-      groups_(io, outbox_, *setup_.ground, setup_.no_ground),
-      shared_{io_,
-              outbox_,
-              reaper_,
-              *setup_.ground,
-              environment_,
-              refused_,
-              links_,
-              sealer_,
-              raise_open_files(),
-              null_.get(),
-              vm_directory(setup_.vm_side),
-              [this](protocol::Id id, Leftover leftover) { on_over(id, std::move(leftover)); }},
-      leftover_timer_(io),
-      guardian_timer_(io),
-      end_timer_(io) {
+      household_(io, setup_.place, outbox_,
+                 {.directory = vm_directory(setup_.place.parent),
+                  // Signals are the VM's to decide on.
+                  .on_signal = [this](int number) { outbox_.send(protocol::VmSignal{number}); }}),
+      groups_(io, outbox_, *setup_.place.ground, setup_.place.no_ground) {
   (void)set_nonblocking(from_vm_.native_handle());
-  process::probe(refused_);
 }
 
 int Engine::run() {
-  if (const auto started = reaper_.start(); !started) {
-    fmt::print(stderr, "contained_port: {}\n", started.error().message());
+  if (const auto opened = household_.open(); !opened) {
+    fmt::print(stderr, "contained_port: {}\n", opened.error().message());
     return kExitInternal;
   }
-  watch_process(setup_.guardian, guardian_gone_, &Engine::on_guardian_gone);
-  watch_process(setup_.vm_side, vm_side_gone_, &Engine::on_vm_gone);
+  household_.watch(setup_.place.parent, [this] { on_vm_gone(); });
   read_requests();
   io_.run();
   outbox_.flush();
@@ -147,17 +114,18 @@ void Engine::handle(const protocol::Hello& request) {
   mode_ = Mode::kServing;
   protocol::HelloBack back;
   back.version = CONTAINED_VERSION;
-  back.guardian = identify(setup_.guardian);
+  back.guardian = identify(setup_.place.guardian);
   back.worker = identify(::getpid());
-  back.containment = setup_.no_ground ? "none" : cgroup::name(setup_.ground->kind());
-  back.cgroup = setup_.ground->path();
-  back.limits = setup_.ground->limits();
+  back.containment = setup_.place.no_ground ? "none" : cgroup::name(setup_.place.ground->kind());
+  back.cgroup = setup_.place.ground->path();
+  back.limits = setup_.place.ground->limits();
   back.seccomp = process::seccomp_available();
   back.landlock = process::landlock_abi();
-  if (refused_.clone3) back.refused.emplace_back("clone3");
-  if (refused_.pidfd_open) back.refused.emplace_back("pidfd_open");
-  if (refused_.close_range) back.refused.emplace_back("close_range");
-  if (shared_.vm_directory.empty()) back.refused.emplace_back("cwd");
+  const auto& refused = household_.refused();
+  if (refused.clone3) back.refused.emplace_back("clone3");
+  if (refused.pidfd_open) back.refused.emplace_back("pidfd_open");
+  if (refused.close_range) back.refused.emplace_back("close_range");
+  if (household_.directory().empty()) back.refused.emplace_back("cwd");
   if (!outbox_.splices()) back.refused.emplace_back("splice");
   outbox_.send(back);
 }
@@ -167,15 +135,9 @@ void Engine::handle(const protocol::Start& request) {
     outbox_.send(protocol::Refused{request.id, "start", reason});
   };
   if (mode_ == Mode::kClosing) return refuse("shutting_down");
-  if (sessions_.contains(request.id)) return refuse("id_in_use");
-  auto live = setup_.no_ground ? Result<std::shared_ptr<Live>>(*setup_.no_ground)
-                               : Live::start(shared_, request);
-  if (live) {
-    // The session may already be over; then on_over has come before and must not be undone.
-    if (!(*live)->over()) sessions_.emplace(request.id, std::move(*live));
-    groups_.on_start(request.placement.group, !request.placement.limits.empty());
-    return watch_guardian();
-  }
+  if (household_.find(request.id)) return refuse("id_in_use");
+  const auto live = household_.start(request);
+  if (live) return groups_.on_start(request.placement.group, !request.placement.limits.empty());
   const auto& error = live.error();
   const auto& subject = error.subject.empty() ? request.program : error.subject;
   outbox_.send(protocol::Failed{request.id, name(error.stage), errno_name(error.code), subject});
@@ -194,8 +156,7 @@ void Engine::handle(const protocol::Credit& request) {
 }
 
 void Engine::handle(const protocol::Signal& request) {
-  const auto found = sessions_.find(request.id);
-  if (found != sessions_.end()) return found->second->signal(request);
+  if (const auto live = household_.find(request.id)) return live->signal(request);
   outbox_.send(protocol::Signaled{request.id, "esrch"});
 }
 
@@ -204,10 +165,9 @@ void Engine::handle(const protocol::Stop& request) {
 }
 
 void Engine::handle(const protocol::Control& request) {
-  const auto found = sessions_.find(request.id);
-  if (found != sessions_.end()) return found->second->control(request);
+  if (const auto live = household_.find(request.id)) return live->control(request);
   if (request.op == protocol::Control::Op::kSweep) {
-    return sweep(request.ref, std::make_shared<Sweeper>(*setup_.ground));
+    return sweep(request.ref, std::make_shared<Sweeper>(*setup_.place.ground));
   }
   outbox_.send(refuse(request, Error{ESRCH, Stage::kSignal, {}}));
 }
@@ -215,7 +175,7 @@ void Engine::handle(const protocol::Control& request) {
 void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
   if (!sweeper->over()) sweeper->round();
   if (sweeper->over()) return outbox_.send(protocol::Answer{0, ref, sweeper->swept()});
-  auto timer = std::make_shared<asio::steady_timer>(io_, kEndTick);
+  auto timer = std::make_shared<asio::steady_timer>(io_, kSweepTick);
   timer->async_wait([this, ref, sweeper, timer](const boost::system::error_code& error) {
     if (!error) sweep(ref, sweeper);
   });
@@ -224,11 +184,12 @@ void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
 void Engine::handle(const protocol::GroupControl& request) { groups_.handle(request); }
 
 void Engine::handle(const protocol::OpenLink& request) {
-  refuse_link("open_link", mode_ == Mode::kClosing ? "shutting_down" : links_.open(request.name));
+  refuse_link("open_link",
+              mode_ == Mode::kClosing ? "shutting_down" : household_.links().open(request.name));
 }
 
 void Engine::handle(const protocol::CloseLink& request) {
-  refuse_link("close_link", links_.close(request.name));
+  refuse_link("close_link", household_.links().close(request.name));
 }
 
 void Engine::refuse_link(std::string_view request, std::string_view reason) {
@@ -244,119 +205,23 @@ void Engine::handle(const protocol::Unusable& request) {
 }
 
 std::shared_ptr<Live> Engine::find(protocol::Id id, std::string_view request) {
-  const auto found = sessions_.find(id);
-  if (found != sessions_.end()) return found->second;
+  auto live = household_.find(id);
+  if (live) return live;
   outbox_.send(protocol::Refused{id, std::string(request), "unknown_id"});
   return nullptr;
 }
 
-// ---- Who watches whom
-
-void Engine::watch_process(pid_t pid, std::unique_ptr<Descriptor>& slot,
-                           void (Engine::*on_gone)()) {
-  auto pidfd = process::open_pidfd(pid);
-  if (!pidfd) {
-    // Without pidfds end of file tells of the VM, and PR_SET_PDEATHSIG of the guardian.
-    if (pidfd.error().code == ESRCH)
-      asio::post(io_, [this, on_gone] { (this->*on_gone)(); });
-    else
-      refused_.pidfd_open = true;
-    return;
-  }
-  slot = std::make_unique<Descriptor>(io_, pidfd->release());
-  slot->async_wait(Descriptor::wait_read, [this, on_gone](const boost::system::error_code& error) {
-    if (!error) (this->*on_gone)();
-  });
-}
-
-// A stopped guardian would not see us die: looked at once a second while anything runs.
-void Engine::watch_guardian() {
-  if (std::exchange(guardian_watched_, true)) return;
-  guardian_timer_.expires_after(kGuardianTick);
-  guardian_timer_.async_wait([this](const boost::system::error_code& error) {
-    guardian_watched_ = false;
-    if (!error) check_guardian();
-  });
-}
-
-void Engine::check_guardian() {
-  const auto stat = read_proc_stat(setup_.guardian);
-  const bool stopped = stat && (stat->state == 'T' || stat->state == 't');
-  guardian_stopped_ticks_ = stopped ? guardian_stopped_ticks_ + 1 : 0;
-  if (::getppid() != setup_.guardian || guardian_stopped_ticks_ >= 2) return on_guardian_gone();
-  if (!sessions_.empty()) watch_guardian();
-}
-
-// Of the signals to us only the guardian's death is ours to act on; the rest is the VM's to decide.
-void Engine::on_signal(int number) {
-  if (number != Reaper::kGuardianGone) return outbox_.send(protocol::VmSignal{number});
-  if (::getppid() != setup_.guardian) on_guardian_gone();
-}
-
-// Half of the safety net is gone: nothing may run without it.
-void Engine::on_guardian_gone() {
-  if (::getppid() == setup_.guardian) ::kill(setup_.guardian, SIGKILL);
-  fmt::print(stderr, "contained_port: the guardian is gone, killing what runs\n");
-  kill_everything(*setup_.ground);
-  std::_Exit(kExitInternal);
-}
+// ---- The end
 
 void Engine::on_vm_gone() {
-  for (const auto& [id, live] : sessions_) live->abandon_output();
+  for (const auto& [id, live] : household_.sessions()) live->abandon_output();
   close(exit_code_);
 }
-
-// ---- The end
 
 void Engine::close(int exit_code) {
   if (std::exchange(mode_, Mode::kClosing) == Mode::kClosing) return;
   exit_code_ = exit_code;
-  links_.close_all();
-  // A stop can end a session at once and take it out of the table.
-  const auto sessions = sessions_;
-  for (const auto& [id, live] : sessions) live->stop(std::nullopt);
-  end_if_empty();
-}
-
-void Engine::on_over(protocol::Id id, Leftover leftover) {
-  sessions_.erase(id);
-  if (!leftover.enclosure->tend(leftover.kill)) {
-    leftovers_.push_back(std::move(leftover));
-    tend_leftovers_later();
-  }
-  if (mode_ == Mode::kClosing) end_if_empty();
-}
-
-// Groups that were left on purpose are removed when they have become empty by themselves; those
-// that SIGKILL did not empty are killed again.
-void Engine::tend_leftovers() {
-  std::erase_if(leftovers_,
-                [](const Leftover& leftover) { return leftover.enclosure->tend(leftover.kill); });
-  if (!leftovers_.empty()) tend_leftovers_later();
-}
-
-void Engine::tend_leftovers_later() {
-  leftover_timer_.expires_after(kLeftoverTick);
-  leftover_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) tend_leftovers();
-  });
-}
-
-void Engine::end_if_empty() {
-  if (!sessions_.empty()) return;
-  reaper_.kill_strays(*setup_.ground);
-  // What was left on purpose goes now; without groups its stub has to be told.
-  std::erase_if(leftovers_,
-                [](const Leftover& leftover) { return leftover.enclosure->tend(true); });
-  const auto gone = setup_.ground->destroy();
-  const bool empty = leftovers_.empty() && (!gone || *gone);
-  const bool over = empty || ++end_rounds_ > kMostEndRounds;
-  const bool told = outbox_.broken() || outbox_.idle();
-  if (over && told) return io_.stop();
-  end_timer_.expires_after(kEndTick);
-  end_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) end_if_empty();
-  });
+  household_.close([this] { return outbox_.broken() || outbox_.idle(); });
 }
 
 }  // namespace contained::engine

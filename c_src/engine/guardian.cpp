@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "base/proc.hpp"
-#include "engine/engine.hpp"
 #include "engine/last_resort.hpp"
+#include "engine/reaper.hpp"
 #include "engine/sweeper.hpp"
 #include "process/exit_status.hpp"
 
@@ -32,31 +32,34 @@ cgroup::Owner this_process() {
   return {pid_namespace(), ::getpid(), self ? self->start_time : 0};
 }
 
-// The VM leaves SIGPIPE and SIGFPE ignored, and its shell may have left others so. SIGPIPE stays
-// ignored here (a write tells), and is reset in every child.
-void settle_signals() {
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
-  const auto ours = Reaper::signals();
-  ::sigprocmask(SIG_SETMASK, &ours, nullptr);
+sigset_t watched_signals(const std::vector<int>& more) {
+  auto set = Reaper::signals();
+  for (const int number : more) ::sigaddset(&set, number);
+  return set;
 }
 
-int run_worker(GuardianOptions options, Setup setup) {
-  ::setsid();
+// The VM leaves SIGPIPE and SIGFPE ignored, and its shell may have left others so. SIGPIPE stays
+// ignored here (a write tells), and is reset in every child.
+void settle_signals(const sigset_t& watched) {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::sigprocmask(SIG_SETMASK, &watched, nullptr);
+}
+
+int run_worker(const GuardianOptions& options, const Place& place) {
+  if (options.new_session) ::setsid();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_PDEATHSIG, Reaper::kGuardianGone);
-  if (::getppid() != setup.guardian) return kExitInternal;
-  setup.from_vm = std::move(options.from_vm);
-  setup.to_vm = std::move(options.to_vm);
+  if (::getppid() != place.guardian) return kExitInternal;
   asio::io_context io(1);
-  Engine engine(io, std::move(setup));
-  return engine.run();
+  return options.work(io, place);
 }
 
 // Watches one worker, and meanwhile sweeps what dead launchers have left.
 class Watch {
  public:
-  Watch(pid_t worker, const cgroup::Ground& ground) : worker_(worker), sweeper_(ground) {}
+  Watch(pid_t worker, const cgroup::Ground& ground, const GuardianOptions& options)
+      : worker_(worker), sweeper_(ground), options_(options) {}
 
   int run() {
     for (;;) {
@@ -71,14 +74,12 @@ class Watch {
 
  private:
   void wait_for_signal() const {
-    // TERM, HUP and INT are meant for the VM, which decides; the worker tells it of its own.
-    const auto set = Reaper::signals();
-    if (sweeper_.over() && !stopped_since_) {
-      ::sigwaitinfo(&set, nullptr);
-      return;
-    }
+    const auto set = watched_signals(options_.signals);
     const timespec pause = {0, std::chrono::nanoseconds(kSweepPause).count()};
-    ::sigtimedwait(&set, nullptr, &pause);
+    const bool idle = sweeper_.over() && !stopped_since_;
+    siginfo_t info = {};
+    const int number = idle ? ::sigwaitinfo(&set, &info) : ::sigtimedwait(&set, &info, &pause);
+    if (number > 0 && number != SIGCHLD) options_.on_signal(info);
   }
 
   std::optional<int> look_at_worker() {
@@ -95,13 +96,14 @@ class Watch {
 
   pid_t worker_;
   Sweeper sweeper_;
+  const GuardianOptions& options_;
   std::optional<Clock::time_point> stopped_since_;
 };
 
 }  // namespace
 
 int run_guardian(GuardianOptions options) {
-  settle_signals();
+  settle_signals(watched_signals(options.signals));
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto ground = cgroup::Ground::create(options.cgroups, this_process());
   // Without the containment that was asked for every start is refused, saying why.
@@ -110,19 +112,17 @@ int run_guardian(GuardianOptions options) {
     no_ground = ground.error();
     ground = cgroup::Ground::create({.base = {}, .containment = "best_effort"}, this_process());
   }
-  Setup setup{{}, {}, ::getpid(), ::getppid(), &*ground, std::move(no_ground)};
+  const Place place{::getpid(), ::getppid(), &*ground, std::move(no_ground)};
   const pid_t worker = ::fork();
   if (worker < 0) {
-    fmt::print(stderr, "contained_port: {}\n", Error::last(Stage::kFork).message());
+    fmt::print(stderr, "contained: {}\n", Error::last(Stage::kFork).message());
     return kExitInternal;
   }
-  if (worker == 0) return run_worker(std::move(options), std::move(setup));
-  // Ours would keep the VM from seeing the end of file.
-  options.from_vm.reset();
-  options.to_vm.reset();
-  const int code = Watch(worker, *ground).run();
+  if (worker == 0) return run_worker(options, place);
+  options.release();
+  const int code = Watch(worker, *ground, options).run();
   if (!kill_everything(*ground)) {
-    fmt::print(stderr, "contained_port: some processes do not die of SIGKILL (state D)\n");
+    fmt::print(stderr, "contained: some processes do not die of SIGKILL (state D)\n");
   }
   return code;
 }

@@ -35,11 +35,11 @@ Live::Live(Shared& shared, const protocol::Start& request)
     : shared_(shared),
       id_(request.id),
       session_(session::policy_of(request)),
-      streams_(shared.io, shared.outbox, request, *this),
+      streams_(shared.io, shared.receiver, request, *this),
       enclosure_(make_enclosure(shared, request)),
       hold_started_(request.hold_started),
       program_(request.program),
-      cd_(request.cd.value_or(shared.vm_directory)),
+      cd_(request.cd.value_or(shared.directory)),
       started_at_(std::chrono::steady_clock::now()) {}
 
 Live::~Live() {
@@ -54,7 +54,7 @@ Result<std::shared_ptr<Live>> Live::start(Shared& shared, const protocol::Start&
 }
 
 Status Live::launch(const protocol::Start& request) {
-  auto spec = spec_of(request, shared_.environment, shared_.vm_directory);
+  auto spec = spec_of(request, shared_.environment, shared_.directory);
   if (!spec) return spec.error();
   auto pipes = make_pipes(request, shared_.null_fd, shared_.links);
   if (!pipes) return pipes.error();
@@ -125,9 +125,10 @@ void Live::close_input(const protocol::CloseInput& request) {
 void Live::credit(const protocol::Credit& request) { refuse("credit", streams_.credit(request)); }
 
 void Live::signal(const protocol::Signal& request) {
-  enclosure_->signal(request.number, request.to, [&outbox = shared_.outbox, id = id_](Status sent) {
-    outbox.send(protocol::Signaled{id, sent ? "" : errno_name(sent.error().code)});
-  });
+  enclosure_->signal(
+      request.number, request.to, [&receiver = shared_.receiver, id = id_](Status sent) {
+        receiver.send(protocol::Signaled{id, sent ? "" : errno_name(sent.error().code)});
+      });
 }
 
 void Live::stop(std::optional<protocol::Ladder> ladder) {
@@ -135,11 +136,11 @@ void Live::stop(std::optional<protocol::Ladder> ladder) {
 }
 
 void Live::control(const protocol::Control& request) {
-  shared_.outbox.send(answer(request, *enclosure_));
+  shared_.receiver.send(answer(request, *enclosure_));
 }
 
 void Live::refuse(std::string_view request, std::string_view reason) {
-  if (!reason.empty()) shared_.outbox.send(protocol::Refused{id_, std::string(request), reason});
+  if (!reason.empty()) shared_.receiver.send(protocol::Refused{id_, std::string(request), reason});
 }
 
 // ---- What the session decides
@@ -166,7 +167,7 @@ void Live::act() {
 void Live::perform(const session::Announce&) {
   program_ = cd_ = {};
   const protocol::Started started{id_, enclosure_->leader()};
-  hold_started_ ? shared_.outbox.send_later(started) : shared_.outbox.send(started);
+  hold_started_ ? shared_.receiver.send_later(started) : shared_.receiver.send(started);
   streams_.begin();
 }
 
@@ -201,7 +202,7 @@ void Live::perform(const session::Finish&) {
   if (outcome.reason != session::Reason::kExit) shared_.reaper.kill_strays(shared_.ground);
   if (outcome.failure) {
     const auto& failure = *outcome.failure;
-    shared_.outbox.send(
+    shared_.receiver.send(
         protocol::Failed{id_, name(failure.stage), errno_name(failure.code), failure.subject});
   } else {
     send_ended(outcome);
@@ -227,7 +228,7 @@ void Live::send_ended(const session::Outcome& outcome) {
   ended.stdout_bytes = streams_.sent(protocol::Stream::kStdout);
   ended.stderr_bytes = streams_.sent(protocol::Stream::kStderr);
   enclosure_->account(ended);
-  shared_.outbox.send(ended);
+  shared_.receiver.send(ended);
 }
 
 }  // namespace contained::engine

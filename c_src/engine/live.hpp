@@ -11,8 +11,8 @@
 #include "engine/enclosure.hpp"
 #include "engine/environment.hpp"
 #include "engine/links.hpp"
-#include "engine/outbox.hpp"
 #include "engine/reaper.hpp"
+#include "engine/receiver.hpp"
 #include "engine/sealer.hpp"
 #include "engine/streams.hpp"
 #include "process/spawn.hpp"
@@ -24,16 +24,16 @@ namespace contained::engine {
 /// What all sessions of one worker share.
 struct Shared {
   asio::io_context& io;
-  Outbox& outbox;
+  Receiver& receiver;
   Reaper& reaper;
   cgroup::Ground& ground;
   const Environment& environment;
   process::Refused& refused;
   const Links& links;
   Sealer& sealer;
-  rlimit open_files;         ///< as the worker found it, for its children
-  int null_fd;               ///< /dev/null, read and write
-  std::string vm_directory;  ///< leads to the VM's current directory; empty where it cannot be seen
+  rlimit open_files;      ///< as the worker found it, for its children
+  int null_fd;            ///< /dev/null, read and write
+  std::string directory;  ///< what commands without a `cd` start in; empty: the worker's own
   std::function<void(protocol::Id, Leftover)> on_over;  ///< the session has ended
 };
 
@@ -73,7 +73,7 @@ class Live : public std::enable_shared_from_this<Live>,
   void perform(const session::Announce&);
   void perform(const session::ArmTimer& action);
   void perform(const session::SendSignal& action);
-  void perform(const session::TellStuck&) { shared_.outbox.send(protocol::Stuck{id_}); }
+  void perform(const session::TellStuck&) { shared_.receiver.send(protocol::Stuck{id_}); }
   void perform(const session::KillGroup&);
   void perform(const session::CheckGroup&) { enclosure_->check(); }
   void perform(const session::WatchGroup&) { enclosure_->watch(); }

@@ -14,34 +14,25 @@
 #include "base/unique_fd.hpp"
 #include "engine/asio.hpp"
 #include "engine/carrier.hpp"
-#include "protocol/message.hpp"
+#include "engine/receiver.hpp"
 
 namespace contained::engine {
 
-/// Something that may have output: a pump.
-class Source {
- public:
-  virtual ~Source() = default;
-
-  /// Its turn: loads at most one frame into |carrier|. Returns the bytes loaded; 0 for none.
-  virtual std::size_t take_turn(Carrier& carrier) = 0;
-};
-
-class Outbox {
+class Outbox : public Receiver {
  public:
   /// Takes ownership of |vm| and makes it non-blocking. |on_broken| is called once when the VM no
   /// longer reads; from then on everything is dropped.
   Outbox(asio::io_context& io, UniqueFd vm, bool splice, std::function<void()> on_broken);
 
   /// Queues a control frame.
-  void send(const protocol::Event& event);
+  void send(const protocol::Event& event) override;
 
   /// The same, but in no hurry: it leaves with whatever is sent next, and after 5 ms by itself. One
   /// write in place of several is one wake-up of the VM.
-  void send_later(const protocol::Event& event);
+  void send_later(const protocol::Event& event) override;
 
   /// Queues |source| for a turn.
-  void offer(std::shared_ptr<Source> source);
+  void offer(std::shared_ptr<Source> source) override;
 
   /// So much waits for a VM that does not read that no more of its requests should be taken;
   /// |when_relieved| is called once when that is over.

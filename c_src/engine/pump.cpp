@@ -7,6 +7,9 @@
 #include <chrono>
 #include <utility>
 
+#include "base/file.hpp"
+#include "engine/carrier.hpp"
+
 namespace contained::engine {
 
 namespace {
@@ -21,12 +24,12 @@ constexpr std::chrono::microseconds kBreath{300};
 }  // namespace
 
 Pump::Pump(asio::io_context& io, UniqueFd pipe, protocol::Id id, protocol::Stream stream,
-           Outbox& outbox, PumpOwner& owner)
+           Receiver& receiver, PumpOwner& owner)
     : watched_(io),
       resting_(std::move(pipe)),
       id_(id),
       stream_(stream),
-      outbox_(outbox),
+      receiver_(receiver),
       owner_(&owner) {}
 
 void Pump::resume() {
@@ -68,7 +71,7 @@ void Pump::on_readable() {
 
 void Pump::offer() {
   if (std::exchange(offered_, true)) return;
-  outbox_.offer(shared_from_this());
+  receiver_.offer(shared_from_this());
 }
 
 std::size_t Pump::take_turn(Carrier& carrier) {

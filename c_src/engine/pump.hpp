@@ -10,7 +10,7 @@
 
 #include "base/unique_fd.hpp"
 #include "engine/asio.hpp"
-#include "engine/outbox.hpp"
+#include "engine/receiver.hpp"
 #include "protocol/message.hpp"
 
 namespace contained::engine {
@@ -34,7 +34,7 @@ class Pump : public Source, public std::enable_shared_from_this<Pump> {
  public:
   /// Takes ownership of |pipe|, the non-blocking read end. |owner| must outlive it or detach().
   Pump(asio::io_context& io, UniqueFd pipe, protocol::Id id, protocol::Stream stream,
-       Outbox& outbox, PumpOwner& owner);
+       Receiver& receiver, PumpOwner& owner);
 
   /// Begins, or begins again after credit has come.
   void resume();
@@ -73,12 +73,12 @@ class Pump : public Source, public std::enable_shared_from_this<Pump> {
   UniqueFd resting_;
   protocol::Id id_;
   protocol::Stream stream_;
-  Outbox& outbox_;
+  Receiver& receiver_;
   PumpOwner* owner_;
   std::uint64_t moved_ = 0;
   std::optional<asio::steady_timer> pause_;
   bool waiting_ = false;  ///< for the pipe to become readable, or to fill
-  bool offered_ = false;  ///< to the outbox
+  bool offered_ = false;  ///< to the receiver
   bool draining_ = false;
   bool ended_ = false;
 };

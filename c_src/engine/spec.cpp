@@ -134,6 +134,7 @@ Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environ
   spec.env = environment.with(request.env, request.clear_env);
   spec.cd = request.cd;
   spec.inherit_cd = !spec.cd;
+  spec.new_session = !request.keep_session;
   spec.isolation = isolation_of(request.isolation);
   if (!spec.cd && !vm_directory.empty()) {
     spec.cd = spec.isolation.has(process::kNewUser) ? followed(vm_directory) : vm_directory;

@@ -11,10 +11,10 @@ constexpr auto kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-Streams::Streams(asio::io_context& io, Outbox& outbox, const protocol::Start& request,
+Streams::Streams(asio::io_context& io, Receiver& receiver, const protocol::Start& request,
                  StreamsOwner& owner)
     : io_(io),
-      outbox_(outbox),
+      receiver_(receiver),
       owner_(owner),
       id_(request.id),
       window_(request.window),
@@ -30,7 +30,7 @@ Streams::~Streams() {
 void Streams::open(std::vector<InputPipe>&& inputs, std::vector<OutputPipe>&& outputs) {
   lanes_.reserve(outputs.size());
   for (auto& [stream, fd] : outputs) {
-    auto pump = std::make_shared<Pump>(io_, std::move(fd), id_, stream, outbox_,
+    auto pump = std::make_shared<Pump>(io_, std::move(fd), id_, stream, receiver_,
                                        static_cast<PumpOwner&>(*this));
     lanes_.push_back({stream, std::move(pump), session::Window(window_)});
   }
@@ -131,18 +131,18 @@ void Streams::on_taken(protocol::Stream stream, std::size_t bytes) {
 }
 
 void Streams::on_stream_end(protocol::Stream stream) {
-  if (begun_) outbox_.send_later(protocol::Closed{id_, stream});
+  if (begun_) receiver_.send_later(protocol::Closed{id_, stream});
   owner_.on_stream_end();
 }
 
 // ---- The feeders
 
 void Streams::Mouth::on_fed(std::size_t bytes) {
-  streams.outbox_.send(protocol::InputCredit{streams.id_, bytes, number});
+  streams.receiver_.send(protocol::InputCredit{streams.id_, bytes, number});
 }
 
 void Streams::Mouth::on_input_closed(int code) {
-  streams.outbox_.send(protocol::InputClosed{streams.id_, errno_name(code), number});
+  streams.receiver_.send(protocol::InputClosed{streams.id_, errno_name(code), number});
 }
 
 }  // namespace contained::engine

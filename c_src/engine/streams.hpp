@@ -9,9 +9,9 @@
 
 #include "engine/asio.hpp"
 #include "engine/feeder.hpp"
-#include "engine/outbox.hpp"
 #include "engine/pipes.hpp"
 #include "engine/pump.hpp"
+#include "engine/receiver.hpp"
 #include "protocol/message.hpp"
 #include "session/window.hpp"
 
@@ -27,7 +27,7 @@ class StreamsOwner {
 class Streams : private PumpOwner {
  public:
   /// |owner| must outlive it.
-  Streams(asio::io_context& io, Outbox& outbox, const protocol::Start& request,
+  Streams(asio::io_context& io, Receiver& receiver, const protocol::Start& request,
           StreamsOwner& owner);
   ~Streams() override;
   Streams(const Streams&) = delete;
@@ -84,7 +84,7 @@ class Streams : private PumpOwner {
   void for_each_pump(void (Pump::*method)());
 
   asio::io_context& io_;
-  Outbox& outbox_;
+  Receiver& receiver_;
   StreamsOwner& owner_;
   protocol::Id id_;
   std::uint64_t window_;

@@ -63,10 +63,15 @@ int serve(const Arguments& arguments) {
                contained::port::kUsage);
     return kExitUsage;
   }
+  contained::UniqueFd from_vm(kFromVm);
+  contained::UniqueFd to_vm(kToVm);
   contained::engine::GuardianOptions options;
-  options.from_vm.reset(kFromVm);
-  options.to_vm.reset(kToVm);
   options.cgroups = {arguments.cgroup_base, arguments.containment, arguments.take_over};
+  options.work = [&](boost::asio::io_context& io, const contained::engine::Place& place) {
+    return contained::engine::Engine(io, {std::move(from_vm), std::move(to_vm), place}).run();
+  };
+  // The guardian's would keep the VM from seeing the end of file.
+  options.release = [&] { from_vm.reset(), to_vm.reset(); };
   return contained::engine::run_guardian(std::move(options));
 }
 

@@ -205,6 +205,10 @@ void seal_files(const Seal& seal) noexcept {
 
 }  // namespace
 
+void leave_session(const ChildPlan& plan) noexcept {
+  if (plan.new_session) require(::setsid() >= 0, Stage::kSession);
+}
+
 // Before anything else: what the child does from here on is charged to its groups.
 void attach(const ChildPlan& plan) noexcept {
   for (std::size_t i = 0; i < plan.attach_count; ++i) {
@@ -232,7 +236,7 @@ void become_program(const ChildPlan& plan) noexcept {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }
   if (plan.credentials.who != nullptr) become(plan.credentials);
-  require(::setsid() >= 0, Stage::kSession);
+  leave_session(plan);
   // A change of ids or capabilities would have cleared it.
   die_with(plan.parent, (plan.clone_flags & kNewPid) != 0);
   reset_signals(plan.reset_signals);

@@ -40,6 +40,7 @@ struct ChildPlan {
   char* const* envp = nullptr;
   const char* cd = nullptr;              ///< null: stay
   bool inherit_cd = false;               ///< see SpawnSpec
+  bool new_session = true;               ///< see SpawnSpec
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
   const std::pair<int, int>* extras = nullptr;  ///< further ones, see SpawnSpec
   std::size_t extra_count = 0;
@@ -68,6 +69,9 @@ static_assert(std::is_trivially_copyable_v<ChildPlan>);
 /// Becomes the program, or writes one status word and exits with 127. REQUIRES: called in a freshly
 /// forked child with all signals blocked.
 [[noreturn]] void run_child(const ChildPlan& plan) noexcept;
+
+/// setsid(2), where |plan| says so.
+void leave_session(const ChildPlan& plan) noexcept;
 
 /// Enters the v1 groups of |plan|, and its v2 group where the fork did not.
 void attach(const ChildPlan& plan) noexcept;

@@ -122,8 +122,8 @@ class Init {
 };
 
 // A worker that is gone already sends no signal: its end of the socket is closed then.
-void take_place(int control) {
-  require(::setsid() >= 0, Stage::kSession);
+void take_place(const ChildPlan& plan, int control) {
+  leave_session(plan);
   require(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, Stage::kSignal);
   pollfd worker = {control, 0, 0};
   if (::poll(&worker, 1, 0) == 1) ::_exit(kSetupFailed);
@@ -159,7 +159,7 @@ pid_t fork_program(const ChildPlan& plan, int control) {
 
 void run_init(const ChildPlan& plan) {
   const int control = isolate_child(plan);
-  take_place(control);
+  take_place(plan, control);
   const pid_t leader = fork_program(plan, control);
   // Against a payload of the same user, who would have it leave the death of the worker unheard.
   ::prctl(PR_SET_DUMPABLE, 0);

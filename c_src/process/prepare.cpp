@@ -112,6 +112,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.envp = pointers.envp.data();
   plan.cd = spec.cd ? spec.cd->c_str() : nullptr;
   plan.inherit_cd = spec.inherit_cd;
+  plan.new_session = spec.new_session;
   plan.stdio = spec.stdio;
   plan.extras = spec.extra_fds.data();
   plan.extra_count = spec.extra_fds.size();

@@ -35,6 +35,9 @@ struct SpawnSpec {
   /// whether the user may enter it.
   bool inherit_cd = false;
 
+  /// setsid(2). Else it stays in our session and process group, with our terminal.
+  bool new_session = true;
+
   /// Descriptors that become 0, 1 and 2 in the child; not owned. The same one may stand twice.
   std::array<int, 3> stdio = {0, 1, 2};
 

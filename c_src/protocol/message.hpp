@@ -141,6 +141,7 @@ struct Start {
   Placement placement;
   Isolation isolation;
   Seal seal;
+  bool keep_session = false;  ///< of ours, with our terminal; not on the wire
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
 };
 

@@ -1,0 +1,76 @@
+#include "engine/front.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "base/file.hpp"
+
+namespace contained::engine {
+namespace {
+
+// TERM, HUP and INT are Reaper::signals(). TTIN and TTOU would stop the worker at a terminal.
+const std::vector<int> kPassedOn = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGTSTP};
+
+// The foreground group of a terminal is sent to by the kernel, and the command is in it.
+bool is_from_terminal(const siginfo_t& info) { return info.si_code == SI_KERNEL; }
+
+void pass_on(int pipe, const siginfo_t& info, bool new_session) {
+  const bool direct = new_session || !is_from_terminal(info);
+  const auto number = static_cast<std::uint8_t>(info.si_signo);
+  if (direct) (void)!::write(pipe, &number, 1);
+  if (info.si_signo == SIGTSTP) ::raise(SIGSTOP);
+}
+
+}  // namespace
+
+FrontSignals::FrontSignals(asio::io_context& io, UniqueFd pipe) : pipe_(io, pipe.release()) {}
+
+void FrontSignals::listen(std::function<void(int)> on_signal) {
+  on_signal_ = std::move(on_signal);
+  wait();
+}
+
+void FrontSignals::wait() {
+  pipe_.async_wait(Descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    std::array<std::uint8_t, 64> numbers = {};
+    const auto count = ::read(pipe_.native_handle(), numbers.data(), numbers.size());
+    // The end of it is the end of the front, which its pidfd tells.
+    if (count == 0) return;
+    for (ssize_t i = 0; i < count; ++i) on_signal_(numbers[static_cast<std::size_t>(i)]);
+    wait();
+  });
+}
+
+int run_front(const FrontOptions& options) {
+  auto pipe = make_pipe();
+  if (!pipe) {
+    fmt::print(stderr, "contained: {}\n", pipe.error().message());
+    return kExitInternal;
+  }
+  (void)set_nonblocking(pipe->read.get());
+  (void)set_nonblocking(pipe->write.get());
+  GuardianOptions guardian;
+  guardian.cgroups = options.cgroups;
+  guardian.new_session = options.new_session;
+  guardian.signals = kPassedOn;
+  guardian.work = [&](asio::io_context& io, const Place& place) {
+    pipe->write.reset();
+    FrontSignals signals(io, std::move(pipe->read));
+    return options.work(io, place, signals);
+  };
+  guardian.release = [&] { pipe->read.reset(); };
+  guardian.on_signal = [&](const siginfo_t& info) {
+    pass_on(pipe->write.get(), info, options.new_session);
+  };
+  return run_guardian(std::move(guardian));
+}
+
+}  // namespace contained::engine
