@@ -2,6 +2,8 @@
 // masked files of /proc, or how deep namespaces are nested.
 #pragma once
 
+#include <cstdint>
+
 #include "process/spawn_spec.hpp"
 
 namespace contained::process {

@@ -23,7 +23,10 @@ constexpr std::uint32_t kFirst = 300'000;
 constexpr std::uint32_t kCount = 1'000;
 
 bool can_map() {
-  return ::geteuid() == 0 && test::may_isolate() && ::access("/usr/bin/newuidmap", X_OK) == 0;
+  for (const auto* file : {"/etc/subuid", "/etc/subgid", "/usr/bin/newuidmap"}) {
+    if (::access(file, F_OK) != 0) return false;
+  }
+  return ::geteuid() == 0 && test::may_isolate();
 }
 
 #define CONTAINED_NEEDS_NEWUIDMAP() \
