@@ -270,6 +270,7 @@ constexpr std::array kKeys = {
     Key{"read_only_root",
         [](auto& in, auto& to) { return read_choice(in, kBooleans, to.isolation.read_only_root); }},
     Key{"network", read_network},
+    Key{"time_offsets", read_time_offsets},
     Key{"uid_map", [](auto& in, auto& to) { return read_id_map(in, to.isolation.uid_map); }},
     Key{"gid_map", [](auto& in, auto& to) { return read_id_map(in, to.isolation.gid_map); }},
     Key{"delegate",

@@ -59,7 +59,8 @@ defmodule Contained.Container do
     * `:limit_hit` - `:limit` (`:memory`: it had to be reclaimed; `:pids`: a fork was refused), `:count`. On
       control groups v2 at once, on v1 found with the poll
     * `:oom` - the kernel has killed for want of memory: `:oom_kills`, how many in all. Also when the limit is that
-      of the `:group`, or the machine's; told to the container whose process was killed
+      of the `:group`, or the machine's; told to the container whose process was killed. At once; for want of the
+      machine's memory on v1 with the poll
     * `:stopped` - `:reason`
 
   ## Options

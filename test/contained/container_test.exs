@@ -15,7 +15,8 @@ defmodule Contained.ContainerTest do
   end
 
   defp start(context, opts \\ []) do
-    opts = [launcher: context.launcher, poll_interval: 50, subscribers: self()] ++ opts
+    defaults = [launcher: context.launcher, poll_interval: 50, subscribers: self()]
+    opts = Keyword.merge(defaults, opts)
     start_supervised!({Container, Keyword.put_new(opts, :name, "box")}, restart: :temporary)
   end
 
@@ -227,6 +228,23 @@ defmodule Contained.ContainerTest do
 
       assert {:error, %Error{stage: :limit}} =
                Container.set_limits(container, hugetlb: [{"3MB", 1}])
+    end)
+  end
+
+  # Nobody looks; on v1 it takes cgroup.event_control.
+  @tag :modes
+  test "want of memory is told by the kernel, whose limit it may be", context do
+    unless_missing(context, [:groups, :memory, :swap], fn ->
+      opts = [poll_interval: 3_600_000, group: "greedy", group_limits: [memory: "48M", swap: 0]]
+      container = start(context, opts)
+      script = "dd if=/dev/zero of=/dev/null bs=128M count=1; echo over; exec sleep 1000"
+
+      for {limits, count} <- [{[], 1}, {[memory: "16M", swap: 0], 2}] do
+        opts = [stderr: :discard, limits: limits]
+        {:ok, process} = Container.start(container, "sh", ["-c", script], opts)
+        assert {:stdout, "over\n"} = Process.next(process, within(20_000))
+        assert %{oom_kills: ^count} = await_event(container, :oom)
+      end
     end)
   end
 
