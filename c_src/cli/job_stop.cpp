@@ -140,7 +140,8 @@ void check_time(const char* option, const std::string& text) {
 
 int exit_code_of_job(const std::string& name, const job::Entry& entry) {
   if (entry.outcome && entry.outcome->reason != job::kReasonDied) return entry.outcome->status();
-  complain("wait", fmt::format("job {} has no result: {}", name, job::name(entry.state)));
+  const auto why = entry.outcome ? entry.outcome->reason : std::string(job::name(entry.state));
+  complain("wait", fmt::format("job {} has no result: {}", name, why));
   return kRunFailed;
 }
 
