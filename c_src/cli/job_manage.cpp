@@ -110,6 +110,15 @@ int release_job(const job::Namespace& space, const std::string& name, bool hook)
   return kOk;
 }
 
+int report_removed(const Status& removed) {
+  if (removed) return kOk;
+  const auto& error = removed.error();
+  const bool left = error.code == EBUSY || error.code == ENOTEMPTY;
+  complain("release",
+           left ? fmt::format("something is left in {}", error.subject) : describe(error));
+  return kNo;
+}
+
 int release_space(job::Namespace space, bool hook) {
   for (const auto& entry : job::list(space)) {
     if (!entry.running()) continue;
@@ -120,13 +129,15 @@ int release_space(job::Namespace space, bool hook) {
   for (const auto& name : space.names()) {
     if (release_job(space, name, hook) != kOk) return kNo;
   }
-  const auto name = space.name();
-  const auto removed = std::move(space).remove();
-  if (removed) return kOk;
-  complain("release", removed.error().code == EBUSY
-                          ? fmt::format("processes are left in {}", removed.error().subject)
-                          : describe(removed.error()));
-  return kNo;
+  return report_removed(std::move(space).remove());
+}
+
+int release_named(const std::string& space, const std::string& name, bool hook) {
+  auto opened = job::Namespace::open(space);
+  const bool handed_over = !opened && opened.error().code == EPERM && ::geteuid() == 0;
+  if (handed_over && name.empty()) return report_removed(job::Namespace::take_back(space));
+  if (!opened) return complain_of_space(space, opened.error()), kNo;
+  return name.empty() ? release_space(std::move(*opened), hook) : release_job(*opened, name, hook);
 }
 
 void add_release(CLI::App& job, const SpaceName& space, int& exit_code) {
@@ -140,12 +151,7 @@ void add_release(CLI::App& job, const SpaceName& space, int& exit_code) {
   command->add_flag("-n,--no-hook", *no_hook,
                     "Without the exit hook, which is still due when a keeper was killed");
   command->footer("Logs are kept.\n");
-  command->callback([=, &exit_code] {
-    auto opened = open_space(*space);
-    if (!opened) return void(exit_code = kNo);
-    exit_code = name->empty() ? release_space(std::move(*opened), !*no_hook)
-                              : release_job(*opened, *name, !*no_hook);
-  });
+  command->callback([=, &exit_code] { exit_code = release_named(*space, *name, !*no_hook); });
 }
 
 // ---- gc
