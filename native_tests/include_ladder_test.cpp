@@ -24,12 +24,15 @@ const std::map<std::string, Folders>& allowed() {
       {"nif", {"base", "cgroup"}},
       {"session", {"base", "cgroup", "process", "protocol"}},
       {"engine", {"base", "cgroup", "process", "protocol", "session"}},
+      {"supervise", {"base", "cgroup", "process", "protocol", "session", "engine"}},
       {"port", {"base", "cgroup", "process", "protocol", "session", "engine", "sink"}},
   };
   return kAllowed;
 }
 
-bool may_use_asio(const std::string& folder) { return folder == "engine" || folder == "port"; }
+bool may_use_asio(const std::string& folder) {
+  return Folders{"engine", "supervise", "port"}.contains(folder);
+}
 
 // The file an #include line names, brackets and quotes kept; empty for any other line.
 std::string included(const std::string& line) {
