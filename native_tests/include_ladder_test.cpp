@@ -24,7 +24,6 @@ const std::map<std::string, Folders>& allowed() {
       {"nif", {"base", "cgroup"}},
       {"session", {"base", "cgroup", "process", "protocol"}},
       {"engine", {"base", "cgroup", "process", "protocol", "session"}},
-      {"supervise", {"base", "cgroup", "process", "protocol", "session", "engine"}},
       {"port", {"base", "cgroup", "process", "protocol", "session", "engine", "sink"}},
       {"supervise", {"base", "cgroup", "process", "protocol", "session", "engine"}},
       {"job", {"base", "cgroup", "process", "protocol", "session", "engine"}},

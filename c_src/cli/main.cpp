@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
+#include "cli/supervise.hpp"
 #include "cli/words.hpp"
 
 namespace contained::cli {
@@ -24,15 +26,19 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"run", add_run},
     {"sink", add_sink},
+    {"supervise", add_supervise},
 };
 
-// Links to the program under other names, and what these stand for.
+// Links to the program under other names, and what these stand for; with a variable whose words come
+// in front of the command line's.
 struct Applet {
   std::string_view name;
-  const char* subcommand;
+  const char* words;
+  const char* variable = nullptr;
 };
 constexpr Applet kApplets[] = {
     {"muontrap", "muontrap"},
+    {"dmon", "supervise", "DMON_OPTIONS"},
 };
 
 // A descriptor that is opened next must not become somebody's stdin or stderr.
@@ -42,12 +48,24 @@ void open_standard_streams() {
   if (fd > STDERR_FILENO) ::close(fd);
 }
 
+void prepend(const Applet& applet, Words& words) {
+  auto front = *split_quoted(applet.words);
+  const char* const variable =
+      applet.variable == nullptr ? nullptr : std::getenv(applet.variable);  // NOLINT(*-mt-unsafe)
+  if (variable != nullptr) {
+    const auto more = split_quoted(variable);
+    if (!more) throw CLI::ValidationError(applet.variable, "a quote is not closed");
+    front.insert(front.end(), more->begin(), more->end());
+  }
+  words.insert(words.begin(), front.begin(), front.end());
+}
+
 Words words_of(int argc, char** argv) {
   Words words(argv + 1, argv + argc);
   std::string_view self = argc > 0 ? argv[0] : "";
   self.remove_prefix(self.rfind('/') + 1);
   for (const auto& applet : kApplets) {
-    if (applet.name == self) words.insert(words.begin(), applet.subcommand);
+    if (applet.name == self) prepend(applet, words);
   }
   return words;
 }

@@ -5,7 +5,7 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -34,6 +34,13 @@ std::size_t index(Task task) { return static_cast<std::size_t>(task); }
 int exit_code_of(const Error& error) {
   if (error.stage != Stage::kExec) return kExitOurs;
   return error.code == ENOENT || error.code == ENOTDIR ? kExitNotFound : kExitCannotRun;
+}
+
+Stage stage_named(std::string_view text) {
+  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
+    if (name(static_cast<Stage>(number)) == text) return static_cast<Stage>(number);
+  }
+  return Stage::kNone;
 }
 
 std::optional<double> read_load(const std::string& path) {
@@ -70,7 +77,7 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
 
 int Supervisor::run() {
   if (const auto opened = household_.open(); !opened) {
-    outset_.say(opened.error().message());
+    outset_.say(order_.describe(opened.error()));
     outset_.settle(kExitOurs);
     return kExitOurs;
   }
@@ -104,11 +111,7 @@ void Supervisor::hear(const protocol::Started& event) {
 
 void Supervisor::hear(const protocol::Failed& event) {
   const auto task = tasks_.at(event.id);
-  tasks_.erase(event.id);
-  const auto stage = event.stage == name(Stage::kExec) ? Stage::kExec : Stage::kNone;
-  const int code = errno_named(event.error).value_or(0);
-  outset_.say(fmt::format("{}: {}: {}", event.subject, event.stage, std::strerror(code)));
-  feed(NotStarted{task, exit_code_of({code, stage, {}})});
+  not_started(task, {errno_named(event.error).value_or(EIO), stage_named(event.stage), event.subject});
 }
 
 void Supervisor::hear(const protocol::Ended& event) {
@@ -167,7 +170,7 @@ void Supervisor::start_later(Task task) {
 
 void Supervisor::not_started(Task task, const Error& error) {
   tasks_.erase(ids_[index(task)]);
-  outset_.say(fmt::format("{}: {}: {}", error.subject, name(error.stage), std::strerror(error.code)));
+  outset_.say(fmt::format("{}: {}", name(error.stage), order_.describe(error)));
   feed(NotStarted{task, exit_code_of(error)});
 }
 

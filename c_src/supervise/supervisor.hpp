@@ -30,6 +30,7 @@ struct Order {
   std::optional<protocol::Start> logger;  ///< with Policy::has_logger
   std::string load_file = "/proc/loadavg";
   bool foreground = false;
+  std::string (*describe)(const Error& error) = nullptr;  ///< for a person to read
 };
 
 class Supervisor final : private engine::Receiver {
