@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "cli/cli11.hpp"
+#include "cli/env.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/log.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
@@ -24,13 +26,12 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
-    {"run", add_run},
-    {"sink", add_sink},
-    {"supervise", add_supervise},
+    {"run", add_run}, {"dlog", add_dlog}, {"drlog", add_drlog}, {"dslog", add_dslog},
+    {"env", add_env}, {"log", add_log},   {"sink", add_sink},   {"supervise", add_supervise},
 };
 
-// Links to the program under other names, and what these stand for; with a variable whose words come
-// in front of the command line's.
+// Links to the program under other names, and what these stand for; with a variable whose words
+// come in front of the command line's.
 struct Applet {
   std::string_view name;
   const char* words;
@@ -39,6 +40,11 @@ struct Applet {
 constexpr Applet kApplets[] = {
     {"muontrap", "muontrap"},
     {"dmon", "supervise", "DMON_OPTIONS"},
+    {"dlog", "dlog", "DLOG_OPTIONS"},
+    {"drlog", "drlog", "DRLOG_OPTIONS"},
+    {"dslog", "dslog", "DSLOG_OPTIONS"},
+    {"denv", "env --as-denv"},
+    {"envdir", "env --as-denv -I -d"},
 };
 
 // A descriptor that is opened next must not become somebody's stdin or stderr.

@@ -29,7 +29,8 @@ constexpr const char* kSuperviseFooter =
     "  contained supervise -e -p /run/fand.pid -- fand -- contained log --syslog fand\n"
     "  contained supervise -t 1h --memory 256M -u www -- ./worker\n"
     "\n"
-    "Exit code: the command's last; 128+n by signal n, 124 by --timeout; 125 our own failure, 126 it\n"
+    "Exit code: the command's last; 128+n by signal n, 124 by --timeout; 125 our own failure, 126 "
+    "it\n"
     "cannot be executed, 127 it is not found; 1 the pid file is another supervisor's; 2 usage.\n";
 
 supervise::Order order_of(const SuperviseOptions& options) {

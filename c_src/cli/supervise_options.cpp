@@ -136,11 +136,11 @@ struct LimitName {
   std::string_view ours;
 };
 constexpr LimitName kLimitNames[] = {
-    {"vmem", "as"},         {"core", "core"},     {"cpu", "cpu"},
-    {"data", "data"},       {"fsize", "fsize"},   {"locks", "locks"},
-    {"mlock", "memlock"},   {"msgq", "msgqueue"}, {"nice", "nice"},
-    {"files", "nofile"},    {"nproc", "nproc"},   {"rss", "rss"},
-    {"rtprio", "rtprio"},   {"rttime", "rttime"}, {"sigpending", "sigpending"},
+    {"vmem", "as"},       {"core", "core"},     {"cpu", "cpu"},
+    {"data", "data"},     {"fsize", "fsize"},   {"locks", "locks"},
+    {"mlock", "memlock"}, {"msgq", "msgqueue"}, {"nice", "nice"},
+    {"files", "nofile"},  {"nproc", "nproc"},   {"rss", "rss"},
+    {"rtprio", "rtprio"}, {"rttime", "rttime"}, {"sigpending", "sigpending"},
     {"stack", "stack"},
 };
 
@@ -225,8 +225,7 @@ constexpr SuperviseValue kSuperviseValues[] = {
      "Soft resource limit of both commands; '-r help' lists them; repeatable", take_soft_limit,
      true},
     {"--log-user,-U", "USER[:GROUP...]", "As --cmd-user, of the log command", take_log_user},
-    {"--log-grace", "TIME", "How long the log command has for the last words [5s]",
-     take_log_grace},
+    {"--log-grace", "TIME", "How long the log command has for the last words [5s]", take_log_grace},
 };
 
 // Options of `run` under the names of dmon.

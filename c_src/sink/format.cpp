@@ -24,8 +24,7 @@ std::string_view Stamp::at(const Moment& now) {
   return text_;
 }
 
-Format::Format(FormatOptions options)
-    : options_(std::move(options)), stamp_(options_.in_seconds) {}
+Format::Format(FormatOptions options) : options_(std::move(options)), stamp_(options_.in_seconds) {}
 
 bool Format::is_plain() const {
   return !options_.timestamp && options_.prefix.empty() && !options_.skip_empty;

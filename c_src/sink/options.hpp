@@ -34,7 +34,7 @@ enum class Policy : std::uint8_t { kDrop, kBlock };
 enum class Sync : std::uint8_t { kNone, kLine, kInterval };
 
 struct FormatOptions {
-  bool timestamp = false;  ///< UTC, RFC 3339, before each line
+  bool timestamp = false;   ///< UTC, RFC 3339, before each line
   bool in_seconds = false;  ///< or as dlog(8) writes it: "2026-11-21/06:57:41"
   std::string prefix = {};
   bool skip_empty = false;

@@ -33,8 +33,8 @@ struct Parted {
 
 inline constexpr int kLost = 125;
 
-/// The second process to return is in a session of its own, without a terminal to be had: its leader
-/// is gone. Its standard streams are /dev/null; directory, umask and environment stay.
+/// The second process to return is in a session of its own, without a terminal to be had: its
+/// leader is gone. Its standard streams are /dev/null; directory, umask and environment stay.
 Parted daemonize();
 
 }  // namespace contained::supervise

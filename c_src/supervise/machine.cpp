@@ -27,9 +27,7 @@ int exit_code(const process::ExitStatus& status) {
 }  // namespace
 
 Machine::Machine(const Policy& policy)
-    : policy_(policy),
-      fuse_(policy.burst),
-      states_{State(policy.backoff), State(policy.backoff)} {}
+    : policy_(policy), fuse_(policy.burst), states_{State(policy.backoff), State(policy.backoff)} {}
 
 Actions Machine::begin(Milliseconds now) {
   now_ = now;

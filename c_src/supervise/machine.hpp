@@ -85,8 +85,8 @@ struct Finish {
   int code = 0;
 };
 
-using Action = std::variant<Launch, Stop, Arm, Disarm, Pause, Resume, Send, EndInput, Tell, GiveUp,
-                            Finish>;
+using Action =
+    std::variant<Launch, Stop, Arm, Disarm, Pause, Resume, Send, EndInput, Tell, GiveUp, Finish>;
 using Actions = std::vector<Action>;
 
 class Machine {

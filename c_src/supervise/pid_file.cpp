@@ -88,8 +88,7 @@ Status replace(const Fresh& fresh, const std::string& path) {
 
 // O_NONBLOCK: to open a FIFO would wait for its other end.
 UniqueFd open_old(const std::string& path) {
-  return UniqueFd(
-      ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  return UniqueFd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
 }
 
 // EEXIST: the name has changed hands meanwhile, look again.

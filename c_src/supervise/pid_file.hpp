@@ -17,8 +17,9 @@ class PidFile {
  public:
   PidFile() = default;
 
-  /// Writes |pid|. EWOULDBLOCK: another one holds it, and |holder| is the number in it, or 0. EPERM:
-  /// the file is not ours, has several names, or holds something else; ENOTSUP: it is not regular.
+  /// Writes |pid|. EWOULDBLOCK: another one holds it, and |holder| is the number in it, or 0.
+  /// EPERM: the file is not ours, has several names, or holds something else; ENOTSUP: it is not
+  /// regular.
   static Result<PidFile> take(const std::string& path, pid_t pid, pid_t& holder);
 
   /// If it is still ours. In one process only of those that have inherited it.

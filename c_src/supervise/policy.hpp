@@ -23,7 +23,8 @@ struct Burst {
   Milliseconds window = 0;
 };
 
-/// Of the system, see proc_loadavg(5): above |high| the command is paused until it is at most |low|.
+/// Of the system, see proc_loadavg(5): above |high| the command is paused until it is at most
+/// |low|.
 struct LoadLimits {
   double high = 0;
   double low = 0;

@@ -65,10 +65,12 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
       household_(io, place, *this,
                  {.directory = {},
                   .guardian_may_stop = order.foreground,
-                  .on_signal = [this](int number) {
-                    // Of the terminal, or to the whole process group: the rest comes by the front.
-                    if (number != SIGHUP) on_signal(number);
-                  }}),
+                  .on_signal =
+                      [this](int number) {
+                        // Of the terminal, or to the whole process group: the rest comes by the
+                        // front.
+                        if (number != SIGHUP) on_signal(number);
+                      }}),
       machine_(order.policy),
       timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io),
               engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
@@ -111,7 +113,8 @@ void Supervisor::hear(const protocol::Started& event) {
 
 void Supervisor::hear(const protocol::Failed& event) {
   const auto task = tasks_.at(event.id);
-  not_started(task, {errno_named(event.error).value_or(EIO), stage_named(event.stage), event.subject});
+  not_started(task,
+              {errno_named(event.error).value_or(EIO), stage_named(event.stage), event.subject});
 }
 
 void Supervisor::hear(const protocol::Ended& event) {
