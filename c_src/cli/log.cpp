@@ -186,6 +186,7 @@ void add_log(CLI::App& app, int& exit_code) {
                     "Waits where nothing can be written, such as a full disk; else drops lines");
   add_log_value(*command, *options, kFacility, "Of syslog [daemon]");
   add_log_value(*command, *options, kPriority, "Of syslog [info]");
+  command->add_option("--socket", options->socket, "Of syslog [/dev/log]")->type_name("PATH");
   command->add_flag("-c,--console", options->console, "To the console what syslog does not take");
   command->footer(kLogFooter);
 }

@@ -58,6 +58,7 @@ void add_syslog(const LogOptions& options, Words& words) {
   constexpr unsigned kPriorityBits = 8;
   words.push_back("syslog=" + options.syslog);
   words.push_back(fmt::format("priority={}", options.facility * kPriorityBits + options.priority));
+  words.push_back("socket=" + options.socket);
   if (options.console) words.emplace_back("console");
   if (options.block) words.emplace_back("block");
 }

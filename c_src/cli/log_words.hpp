@@ -32,6 +32,7 @@ struct LogOptions {
   unsigned facility = 3;  ///< daemon, see syslog(3)
   unsigned priority = 6;  ///< info
   bool console = false;
+  std::string socket = "/dev/log";
 };
 
 /// See sink/options.hpp. Paths become absolute.

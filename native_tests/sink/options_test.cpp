@@ -27,10 +27,11 @@ TEST(SinkOptionsTest, AFileHasDefaults) {
 
 TEST(SinkOptionsTest, WordsBelongToTheSinkBeforeThem) {
   const auto options =
-      parse({"report=3", "file=/a", "mode=600", "size=10", "every=3600", "keep=0", "at_start",
-             "gzip", "timestamp", "prefix= x", "skip_empty", "sync=line", "block", "syslog=app",
-             "priority=14", "socket=/s", "console", "fd=1", "timestamp=seconds", "prefix=y",
-             "tail=5", "input=7", "obey"});
+      parse({"report=3",   "file=/a",   "mode=600", "size=10",           "every=3600",
+             "keep=0",     "at_start",  "gzip",     "timestamp",         "prefix= x",
+             "skip_empty", "sync=line", "block",    "syslog=app",        "priority=14",
+             "socket=/s",  "console",   "fd=1",     "timestamp=seconds", "prefix=y",
+             "tail=5",     "input=7",   "obey"});
   ASSERT_TRUE(options.ok());
   EXPECT_TRUE(options->report == 3 && options->input == 7 && options->obey);
   const auto& file = std::get<FileOptions>(options->sinks.at(0));
@@ -54,11 +55,10 @@ TEST(SinkOptionsTest, WordsBelongToTheSinkBeforeThem) {
 
 TEST(SinkOptionsTest, WhatIsNotUnderstoodIsNamed) {
   for (const std::string word :
-       {"file=a",  "file=/a/", "file",       "syslog=", "fd=x",    "fd=-1",
-        "tail=",   "mode=8",   "mode=1000",  "size=0",  "size=",   "keep=-1",
-        "every=0", "gzip=1",   "sync=often", "sync",    "block=1", "priority=1",
-        "prefix=", "report=",  "colour",     "",        "obey=1",  "input=",
-        "timestamp=x", "console"}) {
+       {"file=a",     "file=/a/",  "file",    "syslog=",     "fd=x",    "fd=-1",   "tail=",
+        "mode=8",     "mode=1000", "size=0",  "size=",       "keep=-1", "every=0", "gzip=1",
+        "sync=often", "sync",      "block=1", "priority=1",  "prefix=", "report=", "colour",
+        "",           "obey=1",    "input=",  "timestamp=x", "console"}) {
     const auto options = parse({"file=/a", word});
     ASSERT_FALSE(options.ok()) << word;
     EXPECT_EQ(options.error().subject, word);

@@ -64,9 +64,7 @@ class Talk {
 };
 
 Ended exited(int code, Task task = kCommand) { return {task, {.exited = true, .code = code}}; }
-Ended killed(int number, Task task = kCommand) {
-  return {task, {.exited = false, .code = number}};
-}
+Ended killed(int number, Task task = kCommand) { return {task, {.exited = false, .code = number}}; }
 
 // With a pace that is out of the way.
 Policy brisk() {
