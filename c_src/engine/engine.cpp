@@ -184,7 +184,8 @@ void Engine::sweep(std::uint32_t ref, const std::shared_ptr<Sweeper>& sweeper) {
 void Engine::handle(const protocol::GroupControl& request) { groups_.handle(request); }
 
 void Engine::handle(const protocol::OpenLink& request) {
-  refuse_link("open_link", mode_ == Mode::kClosing ? "shutting_down" : household_.links().open(request.name));
+  refuse_link("open_link",
+              mode_ == Mode::kClosing ? "shutting_down" : household_.links().open(request.name));
 }
 
 void Engine::handle(const protocol::CloseLink& request) {

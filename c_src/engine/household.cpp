@@ -93,10 +93,10 @@ void Household::watch(pid_t pid, std::function<void()> on_gone) {
     return;
   }
   watched_.push_back(std::make_unique<Descriptor>(io_, pidfd->release()));
-  watched_.back()->async_wait(
-      Descriptor::wait_read, [gone = std::move(on_gone)](const boost::system::error_code& error) {
-        if (!error) gone();
-      });
+  watched_.back()->async_wait(Descriptor::wait_read,
+                              [gone = std::move(on_gone)](const boost::system::error_code& error) {
+                                if (!error) gone();
+                              });
 }
 
 // Looked at once a second while anything runs.

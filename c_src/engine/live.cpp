@@ -125,9 +125,10 @@ void Live::close_input(const protocol::CloseInput& request) {
 void Live::credit(const protocol::Credit& request) { refuse("credit", streams_.credit(request)); }
 
 void Live::signal(const protocol::Signal& request) {
-  enclosure_->signal(request.number, request.to, [&receiver = shared_.receiver, id = id_](Status sent) {
-    receiver.send(protocol::Signaled{id, sent ? "" : errno_name(sent.error().code)});
-  });
+  enclosure_->signal(
+      request.number, request.to, [&receiver = shared_.receiver, id = id_](Status sent) {
+        receiver.send(protocol::Signaled{id, sent ? "" : errno_name(sent.error().code)});
+      });
 }
 
 void Live::stop(std::optional<protocol::Ladder> ladder) {

@@ -157,8 +157,8 @@ class Stub {
 // A subreaper, so that every descendant stays below; and told of the worker's death.
 void settle(const ChildPlan& plan, pid_t worker) {
   leave_session(plan);
-  const bool settled = ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 &&
-                       ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0;
+  const bool settled =
+      ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGTERM) == 0;
   if (!settled) fail(Stage::kSession, kNoDetail, plan.status_fd);
   if (::getppid() != worker) ::_exit(kSetupFailed);
   set_title("contained_stub");
