@@ -4,19 +4,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string_view>
 
 #include "cli/cgroup_command.hpp"
 #include "cli/cli11.hpp"
+#include "cli/env.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
 #include "cli/job.hpp"
+#include "cli/log.hpp"
 #include "cli/muontrap.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
+#include "cli/supervise.hpp"
 #include "cli/words.hpp"
 
 namespace contained::cli {
@@ -27,18 +31,35 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
-    {"job", add_job},           {"run", add_run},   {"cgroup", add_cgroup},
-    {"muontrap", add_muontrap}, {"sink", add_sink},
+    {"job", add_job},
+    {"run", add_run},
+    {"cgroup", add_cgroup},
+    {"dlog", add_dlog},
+    {"drlog", add_drlog},
+    {"dslog", add_dslog},
+    {"env", add_env},
+    {"log", add_log},
+    {"muontrap", add_muontrap},
+    {"sink", add_sink},
+    {"supervise", add_supervise},
 };
 
-// Links to the program under other names, and what these stand for.
+// Links to the program under other names, and what these stand for; with a variable whose words
+// come in front of the command line's.
 struct Applet {
   std::string_view name;
-  const char* subcommand;
+  const char* words;
+  const char* variable = nullptr;
 };
 constexpr Applet kApplets[] = {
     {"lanco", "job"},
     {"muontrap", "muontrap"},
+    {"dmon", "supervise", "DMON_OPTIONS"},
+    {"dlog", "dlog", "DLOG_OPTIONS"},
+    {"drlog", "drlog", "DRLOG_OPTIONS"},
+    {"dslog", "dslog", "DSLOG_OPTIONS"},
+    {"denv", "env --as-denv"},
+    {"envdir", "env --as-denv -I -d"},
 };
 
 // A descriptor that is opened next must not become somebody's stdin or stderr.
@@ -48,12 +69,24 @@ void open_standard_streams() {
   if (fd > STDERR_FILENO) ::close(fd);
 }
 
+void prepend(const Applet& applet, Words& words) {
+  auto front = *split_quoted(applet.words);
+  const char* const variable =
+      applet.variable == nullptr ? nullptr : std::getenv(applet.variable);  // NOLINT(*-mt-unsafe)
+  if (variable != nullptr) {
+    const auto more = split_quoted(variable);
+    if (!more) throw CLI::ValidationError(applet.variable, "a quote is not closed");
+    front.insert(front.end(), more->begin(), more->end());
+  }
+  words.insert(words.begin(), front.begin(), front.end());
+}
+
 Words words_of(int argc, char** argv) {
   Words words(argv + 1, argv + argc);
   std::string_view self = argc > 0 ? argv[0] : "";
   self.remove_prefix(self.rfind('/') + 1);
   for (const auto& applet : kApplets) {
-    if (applet.name == self) words.insert(words.begin(), applet.subcommand);
+    if (applet.name == self) prepend(applet, words);
   }
   return words;
 }

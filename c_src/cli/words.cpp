@@ -81,15 +81,9 @@ class Walk {
 
   void long_option(const std::string& word) {
     const auto equals = word.find('=');
-    const auto name = word.substr(0, equals);
-    const auto* const found = option_of(*app_, name);
+    const auto* const found = option_of(*app_, word.substr(0, equals));
     if (found == nullptr || !takes_value(*found)) return;
-    if (equals == std::string::npos && at_ < words_.size()) {
-      if (name == "--config") config_ = words_[at_];
-      ++at_;
-    } else if (name == "--config" && equals != std::string::npos) {
-      config_ = word.substr(equals + 1);
-    }
+    equals == std::string::npos ? next_is_value(*found) : value(*found, word.substr(equals + 1));
   }
 
   // "-vk500", "-k 500"
@@ -98,9 +92,16 @@ class Walk {
       const auto* const found = option_of(*app_, std::string("-") + word[i]);
       if (found == nullptr) return;
       if (!takes_value(*found)) continue;
-      if (i + 1 == word.size() && at_ < words_.size()) ++at_;
-      return;
+      return i + 1 == word.size() ? next_is_value(*found) : value(*found, word.substr(i + 1));
     }
+  }
+
+  void next_is_value(const CLI::Option& option) {
+    if (at_ < words_.size()) value(option, words_[at_++]);
+  }
+
+  void value(const CLI::Option& option, const std::string& text) {
+    if (option.check_lname("config")) config_ = text;
   }
 
   std::size_t positionals_left() const {

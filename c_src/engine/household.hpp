@@ -67,6 +67,9 @@ class Household {
   void close(std::function<bool()> told);
   bool closing() const { return closing_; }
 
+  /// Something that has ended is not gone: SIGKILL did not end all of it, or its groups are held.
+  bool has_leftovers() const { return !leftovers_.empty(); }
+
   const Place& place() const { return place_; }
   Links& links() { return links_; }
   process::Refused& refused() { return refused_; }

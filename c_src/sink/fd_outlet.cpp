@@ -9,8 +9,10 @@
 
 namespace contained::sink {
 
-FdOutlet::FdOutlet(int fd, Reports& reports)
-    : fd_(fd), trouble_(reports, fmt::format("fd {}", fd)) {}
+FdOutlet::FdOutlet(const FdOptions& options, Reports& reports)
+    : fd_(options.fd),
+      format_(options.format),
+      trouble_(reports, fmt::format("fd {}", options.fd)) {}
 
 Status FdOutlet::open() {
   if (::fcntl(fd_, F_GETFD) < 0) return Error::last(Stage::kFile, fmt::format("fd {}", fd_));
@@ -19,6 +21,7 @@ Status FdOutlet::open() {
 
 // Others may have made it non-blocking: then its end is waited for.
 void FdOutlet::write(std::string_view text, const Moment& now) {
+  text = format_.apply(text, now);
   while (!text.empty()) {
     const auto written = ::write(fd_, text.data(), text.size());
     if (written > 0) {

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "sink/format.hpp"
+#include "sink/options.hpp"
 #include "sink/outlet.hpp"
 #include "sink/report.hpp"
 
@@ -11,7 +13,7 @@ namespace contained::sink {
 
 class FdOutlet : public Outlet {
  public:
-  FdOutlet(int fd, Reports& reports);
+  FdOutlet(const FdOptions& options, Reports& reports);
 
   Status open() override;
   void write(std::string_view text, const Moment& now) override;
@@ -19,6 +21,7 @@ class FdOutlet : public Outlet {
 
  private:
   int fd_;
+  Format format_;
   Trouble trouble_;
 };
 

@@ -15,14 +15,16 @@ std::string_view Stamp::at(const Moment& now) {
     second_ = since_1970;
     std::tm tm = {};
     ::gmtime_r(&since_1970, &tm);
-    text_ = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000000Z", tm.tm_year + 1900,
-                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    text_ = fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}{}", tm.tm_year + 1900, tm.tm_mon + 1,
+                        tm.tm_mday, in_seconds_ ? '/' : 'T', tm.tm_hour, tm.tm_min, tm.tm_sec,
+                        in_seconds_ ? "" : ".000000Z");
   }
+  if (in_seconds_) return text_;
   fmt::format_to(text_.end() - 7, "{:06}", micros);
   return text_;
 }
 
-Format::Format(FormatOptions options) : options_(std::move(options)) {}
+Format::Format(FormatOptions options) : options_(std::move(options)), stamp_(options_.in_seconds) {}
 
 bool Format::is_plain() const {
   return !options_.timestamp && options_.prefix.empty() && !options_.skip_empty;

@@ -10,13 +10,16 @@
 
 namespace contained::sink {
 
-/// "2026-11-21T06:57:41.123456Z", RFC 3339.
+/// "2026-11-21T06:57:41.123456Z", RFC 3339; or "2026-11-21/06:57:41", |in_seconds|.
 class Stamp {
  public:
+  explicit Stamp(bool in_seconds = false) : in_seconds_(in_seconds) {}
+
   /// Valid until the next call.
   std::string_view at(const Moment& now);
 
  private:
+  bool in_seconds_;
   std::time_t second_ = -1;
   std::string text_;
 };

@@ -36,6 +36,11 @@ bool read_sync(std::string_view text, Sync& out) {
   return text == "none" || out != Sync::kNone;
 }
 
+bool read_times(std::string_view text, FormatOptions& out) {
+  out.timestamp = out.in_seconds = text == "seconds";
+  return out.timestamp;
+}
+
 // A word without '=' has no value.
 template <class Sink>
 struct Word {
@@ -59,6 +64,7 @@ constexpr std::array kFileWords = {
     FileWord{"at_start", true, [](auto, auto& to) { return to.rotation.at_start = true; }},
     FileWord{"gzip", true, [](auto, auto& to) { return to.rotation.gzip = true; }},
     FileWord{"timestamp", true, [](auto, auto& to) { return to.format.timestamp = true; }},
+    FileWord{"timestamp", false, [](auto v, auto& to) { return read_times(v, to.format); }},
     FileWord{"prefix", false, [](auto v, auto& to) { return read_text(v, to.format.prefix); }},
     FileWord{"skip_empty", true, [](auto, auto& to) { return to.format.skip_empty = true; }},
     FileWord{"sync", false, [](auto v, auto& to) { return read_sync(v, to.sync); }},
@@ -72,10 +78,18 @@ constexpr std::array kSyslogWords = {
     SyslogWord{"priority", false,
                [](auto v, auto& to) { return read_number(v, 0, kHighestPriority, to.priority); }},
     SyslogWord{"socket", false, [](auto v, auto& to) { return read_text(v, to.socket); }},
+    SyslogWord{"console", true, [](auto, auto& to) { return to.console = true; }},
     SyslogWord{"block", true, [](auto, auto& to) {
                  to.policy = Policy::kBlock;
                  return true;
                }}};
+
+using FdWord = Word<FdOptions>;
+constexpr std::array kFdWords = {
+    FdWord{"timestamp", true, [](auto, auto& to) { return to.format.timestamp = true; }},
+    FdWord{"timestamp", false, [](auto v, auto& to) { return read_times(v, to.format); }},
+    FdWord{"prefix", false, [](auto v, auto& to) { return read_text(v, to.format.prefix); }},
+    FdWord{"skip_empty", true, [](auto, auto& to) { return to.format.skip_empty = true; }}};
 
 struct Split {
   std::string_view name;
@@ -98,7 +112,7 @@ bool take(const Table& table, const Split& word, Sink& sink) {
 
 bool take(const Split& word, FileOptions& sink) { return take(kFileWords, word, sink); }
 bool take(const Split& word, SyslogOptions& sink) { return take(kSyslogWords, word, sink); }
-bool take(const Split&, FdOptions&) { return false; }
+bool take(const Split& word, FdOptions& sink) { return !sink.tail && take(kFdWords, word, sink); }
 
 // A word that begins a sink.
 bool begin(const Split& word, Options& options) {
@@ -128,6 +142,9 @@ bool take(const Split& word, Options& options) {
   if (begins) return word.value && begin(word, options);
   if (word.name == "report")
     return word.value && read_number(*word.value, 0, kHighestFd, options.report);
+  if (word.name == "input")
+    return word.value && read_number(*word.value, 0, kHighestFd, options.input);
+  if (word.name == "obey") return options.obey = !word.value;
   if (options.sinks.empty()) return false;
   return std::visit([&](auto& sink) { return take(word, sink); }, options.sinks.back());
 }

@@ -2,10 +2,13 @@
 // guides/logging.md.
 //
 //     report=FD                            where it tells, see report.hpp
+//     input=FD                             what it reads, instead of stdin
+//     obey                                 SIGTERM and SIGINT end it, once what has come by then is
+//                                          written
 //     file=PATH [mode=OCTAL] [size=BYTES] [keep=N] [every=SECONDS] [at_start] [gzip]
-//               [timestamp] [prefix=TEXT] [skip_empty] [sync=none|line|interval] [block]
-//     syslog=IDENT [priority=N] [socket=PATH] [block]
-//     fd=N
+//               [timestamp[=seconds]] [prefix=TEXT] [skip_empty] [sync=none|line|interval] [block]
+//     syslog=IDENT [priority=N] [socket=PATH] [console] [block]
+//     fd=N [timestamp[=seconds]] [prefix=TEXT] [skip_empty]
 //     tail=N                               the last bytes, when the input has ended
 //
 // A word with the name of a sink begins it, those that follow belong to it.
@@ -31,8 +34,9 @@ enum class Policy : std::uint8_t { kDrop, kBlock };
 enum class Sync : std::uint8_t { kNone, kLine, kInterval };
 
 struct FormatOptions {
-  bool timestamp = false;  ///< UTC, RFC 3339, before each line
-  std::string prefix;
+  bool timestamp = false;   ///< UTC, RFC 3339, before each line
+  bool in_seconds = false;  ///< or as dlog(8) writes it: "2026-11-21/06:57:41"
+  std::string prefix = {};
   bool skip_empty = false;
 };
 
@@ -58,16 +62,20 @@ struct SyslogOptions {
   std::string ident;
   unsigned priority = 30;  ///< facility * 8 + level; daemon.info
   std::string socket = "/dev/log";
+  bool console = false;  ///< lines that cannot be sent go there, as by LOG_CONS of syslog(3)
   Policy policy = Policy::kDrop;
 };
 
 struct FdOptions {
   int fd = -1;
   bool tail = false;
+  FormatOptions format = {};
 };
 
 struct Options {
   int report = -1;
+  int input = 0;
+  bool obey = false;
   std::vector<std::variant<FileOptions, SyslogOptions, FdOptions>> sinks;
 };
 

@@ -35,6 +35,7 @@ class Reports {
   void over(std::uint64_t dropped, std::string_view subject);
 
   void count_read(std::size_t bytes) { read_ += bytes; }
+  std::uint64_t count_of_read() const { return read_; }
   void count_dropped(std::size_t bytes) { dropped_ += bytes; }
 
   bool has_news() const { return fd_ >= 0 && (read_ != told_read_ || dropped_ != told_dropped_); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,30 +27,40 @@ constexpr std::size_t kBuffer = 256U * 1024;
 constexpr timespec kTick = {1, 0};
 
 volatile sig_atomic_t hung_up = 0;
+volatile sig_atomic_t told_to_end = 0;
 
-void on_hang_up(int) { hung_up = 1; }
+void on_signal(int number) { (number == SIGHUP ? hung_up : told_to_end) = 1; }
 
-// SIGHUP comes while we wait for input only, so that no write is cut short. Returns the mask to
-// wait with.
-sigset_t prepare_signals() {
+void listen_to(int number, sigset_t& all) {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  ::sigaction(number, &action, nullptr);
+  ::sigaddset(&all, number);
+}
+
+// Those that we listen to come while we wait for input only, so that no write is cut short. Returns
+// the mask to wait with.
+sigset_t prepare_signals(bool obey) {
   for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM}) {
     ::signal(number, SIG_IGN);
   }
-  struct sigaction action = {};
-  action.sa_handler = on_hang_up;
-  ::sigaction(SIGHUP, &action, nullptr);
-  sigset_t hang_up = {};
+  sigset_t heard = {};
+  ::sigemptyset(&heard);
+  listen_to(SIGHUP, heard);
+  if (obey) {
+    listen_to(SIGTERM, heard);
+    listen_to(SIGINT, heard);
+  }
   sigset_t mask = {};
-  ::sigemptyset(&hang_up);
-  ::sigaddset(&hang_up, SIGHUP);
-  ::sigprocmask(SIG_BLOCK, &hang_up, &mask);
-  ::sigdelset(&mask, SIGHUP);
+  ::sigprocmask(SIG_BLOCK, &heard, &mask);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT}) ::sigdelset(&mask, number);
   return mask;
 }
 
 class Sink {
  public:
-  Sink(const Options& options, const sigset_t& mask) : reports_(options.report), mask_(mask) {
+  Sink(const Options& options, const sigset_t& mask)
+      : reports_(options.report), input_(options.input), mask_(mask) {
     for (const auto& each : options.sinks) {
       std::visit([this](const auto& sink) { add(sink); }, each);
     }
@@ -60,8 +71,9 @@ class Sink {
       if (const auto opened = outlet->open(); !opened) return refuse(opened.error());
     }
     reports_.ready();
-    while (step()) {
+    while (told_to_end == 0 && step()) {
     }
+    read_waiting();
     for (const auto& outlet : outlets_) outlet->finish(Moment::now());
     reports_.tell_counts();
     return 0;
@@ -76,16 +88,16 @@ class Sink {
   }
   void add(const FdOptions& options) {
     if (options.tail)
-      outlets_.push_back(std::make_unique<TailOutlet>(options.fd, reports_));
+      outlets_.push_back(std::make_unique<TailOutlet>(options, reports_));
     else
-      outlets_.push_back(std::make_unique<FdOutlet>(options.fd, reports_));
+      outlets_.push_back(std::make_unique<FdOutlet>(options, reports_));
   }
 
   int refuse(const Error& error) {
     if (reports_.heard())
       reports_.failed(error);
     else
-      fmt::print(stderr, "contained_port: {}\n", error.message());
+      fmt::print(stderr, "{}: {}\n", program_invocation_short_name, error.message());
     return 1;
   }
 
@@ -102,8 +114,17 @@ class Sink {
     return !readable || read(now);
   }
 
+  // What had come when we were told to end.
+  void read_waiting() {
+    int waiting = 0;
+    if (told_to_end == 0 || ::ioctl(input_, FIONREAD, &waiting) < 0) return;
+    const auto end = reports_.count_of_read() + static_cast<std::uint64_t>(waiting);
+    while (reports_.count_of_read() < end && read(Moment::now())) {
+    }
+  }
+
   bool wait() {
-    pollfd input = {STDIN_FILENO, POLLIN, 0};
+    pollfd input = {input_, POLLIN, 0};
     return ::ppoll(&input, 1, restless() ? &kTick : nullptr, &mask_) > 0;
   }
 
@@ -116,7 +137,7 @@ class Sink {
   }
 
   bool read(const Moment& now) {
-    const auto count = ::read(STDIN_FILENO, buffer_.get(), kBuffer);
+    const auto count = ::read(input_, buffer_.get(), kBuffer);
     if (count < 0) return errno == EINTR || errno == EAGAIN;
     const std::string_view text(buffer_.get(), static_cast<std::size_t>(count));
     reports_.count_read(text.size());
@@ -126,6 +147,7 @@ class Sink {
   }
 
   Reports reports_;
+  int input_;
   sigset_t mask_;
   std::vector<std::unique_ptr<Outlet>> outlets_;
   // Not zeroed: a daemon that writes little takes little.
@@ -137,10 +159,11 @@ class Sink {
 int run(std::span<char* const> words) {
   const auto options = parse_options(words);
   if (!options) {
-    fmt::print(stderr, "contained_port: --sink: unknown word {}\n", options.error().subject);
+    fmt::print(stderr, "{}: sink: unknown word {}\n", program_invocation_short_name,
+               options.error().subject);
     return kExitUsage;
   }
-  const auto mask = prepare_signals();
+  const auto mask = prepare_signals(options->obey);
   return Sink(*options, mask).run();
 }
 

@@ -1,8 +1,8 @@
 // The sink program: reads stdin to its end and writes it to log files, syslog and descriptors.
 //
 // It is a command like others, in a control group of its own, so that a slow disk holds up nobody
-// but the writer of the log. It ends with its input: SIGTERM and SIGINT are ignored; SIGHUP opens
-// the files anew.
+// but the writer of the log. It ends with its input: SIGTERM and SIGINT are ignored unless it is to
+// obey them; SIGHUP opens the files anew.
 #pragma once
 
 #include <span>

@@ -1,9 +1,11 @@
 #include "sink/syslog_outlet.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -92,10 +94,18 @@ void SyslogOutlet::send_packet(std::string_view text, const Moment& now) {
     if (code == 0) return trouble_.worked(when);
     const bool drops = options_.policy == Policy::kDrop;
     trouble_.failed(code, drops ? text.size() : 0, when);
-    if (drops) return;
+    if (drops) return print_on_console();
     std::this_thread::sleep_for(kRetry);
     when = Moment::now();
   }
+}
+
+// O_NONBLOCK: a serial line may have nobody at its other end.
+void SyslogOutlet::print_on_console() const {
+  if (!options_.console) return;
+  const UniqueFd console(::open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  const auto line = packet_.substr(packet_.find('>') + 1) + "\r\n";
+  if (console) (void)!::write(console.get(), line.data(), line.size());
 }
 
 // 0, or the errno value.

@@ -31,6 +31,7 @@ class SyslogOutlet : public Outlet {
   void send_packet(std::string_view text, const Moment& now);
   int try_to_send();
   bool wait_for_room();
+  void print_on_console() const;
 
   SyslogOptions options_;
   Trouble trouble_;

@@ -14,7 +14,7 @@ class TailOutlet : public Outlet {
   /// Fits into a pipe that nobody reads.
   static constexpr std::size_t kMost = 8192;
 
-  TailOutlet(int fd, Reports& reports) : fd_(fd, reports) {}
+  TailOutlet(const FdOptions& options, Reports& reports) : fd_(options, reports) {}
 
   Status open() override { return fd_.open(); }
   void write(std::string_view text, const Moment& now) override;

@@ -82,6 +82,22 @@ TEST_F(SinkProgramTest, SignalsDoNotEndItAndHupOpensAnew) {
   EXPECT_EQ(content(temp_.path("a.log")), "two\n");
 }
 
+// What a writer has left in the pipe belongs to it, although the writer lives.
+TEST_F(SinkProgramTest, TermEndsOneThatObeysOnceAllIsWritten) {
+  const auto ran = run(R"(
+    mkfifo in out; exec 7<>in 8<>out
+    $PORT --sink obey file=$D/a.log fd=1 prefix='> ' <in >out & pid=$!
+    echo one >&7; read line <&8; echo "$line"
+    kill -STOP $pid; echo two >&7; printf three >&7; kill -TERM $pid; kill -CONT $pid
+    wait $pid; echo $?)");
+  EXPECT_EQ(ran.output, "> one\n0\n");
+  EXPECT_EQ(content(temp_.path("a.log")), "one\ntwo\nthree");
+}
+
+TEST_F(SinkProgramTest, ReadsAnotherDescriptor) {
+  EXPECT_EQ(run("echo x | $PORT --sink input=5 fd=1 5<&0 </dev/null").output, "x\n");
+}
+
 // What it had not read when it was killed stays in the pipe.
 TEST_F(SinkProgramTest, KilledItLosesNothingThatItHadNotRead) {
   const auto ran = run(R"(

@@ -1,0 +1,40 @@
+// Daemon: leaves the terminal, and tells whoever called how the start went.
+#pragma once
+
+#include <string_view>
+
+#include "base/unique_fd.hpp"
+
+namespace contained::supervise {
+
+/// The line to the process that was called, which waits for the outcome. Without one, texts go to
+/// stderr.
+class Outset {
+ public:
+  Outset() = default;
+  explicit Outset(UniqueFd pipe) : pipe_(std::move(pipe)) {}
+
+  /// A line for the user's stderr.
+  void say(std::string_view text);
+
+  /// Who has called may return |code|; nothing reaches him any more.
+  void settle(int code);
+
+ private:
+  UniqueFd pipe_;
+};
+
+/// What |daemonize| is in each of the two processes that return from it.
+struct Parted {
+  bool caller = false;
+  int code = 0;  ///< of the caller: what settle() was told; kLost when the other died before
+  Outset outset = {};
+};
+
+inline constexpr int kLost = 125;
+
+/// The second process to return is in a session of its own, without a terminal to be had: its
+/// leader is gone. Its standard streams are /dev/null; directory, umask and environment stay.
+Parted daemonize();
+
+}  // namespace contained::supervise

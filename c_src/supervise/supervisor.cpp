@@ -1,0 +1,256 @@
+#include "supervise/supervisor.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/file.hpp"
+
+namespace contained::supervise {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLoadTick{1000};
+constexpr milliseconds kRetryTick{100};
+constexpr int kExitCannotRun = 126;
+constexpr int kExitNotFound = 127;
+constexpr int kExitOurs = 125;
+
+Milliseconds now() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<Milliseconds>(std::chrono::duration_cast<milliseconds>(since).count());
+}
+
+std::size_t index(Timer timer) { return static_cast<std::size_t>(timer); }
+std::size_t index(Task task) { return static_cast<std::size_t>(task); }
+
+// As env(1) has it.
+int exit_code_of(const Error& error) {
+  if (error.stage != Stage::kExec) return kExitOurs;
+  return error.code == ENOENT || error.code == ENOTDIR ? kExitNotFound : kExitCannotRun;
+}
+
+Stage stage_named(std::string_view text) {
+  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
+    if (name(static_cast<Stage>(number)) == text) return static_cast<Stage>(number);
+  }
+  return Stage::kNone;
+}
+
+std::optional<double> read_load(const std::string& path) {
+  const auto text = read_brief_at(AT_FDCWD, path);
+  if (!text) return {};
+  char* end = nullptr;
+  const double load = std::strtod(text->c_str(), &end);
+  if (end == text->c_str()) return {};
+  return load;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
+                       engine::FrontSignals& signals, const Order& order, Info& info,
+                       Outset& outset)
+    : io_(io),
+      order_(order),
+      info_(info),
+      outset_(outset),
+      signals_(signals),
+      household_(io, place, *this,
+                 {.directory = {},
+                  .guardian_may_stop = order.foreground,
+                  .on_signal =
+                      [this](int number) {
+                        // Of the terminal, or to the whole process group: the rest comes by the
+                        // front.
+                        if (number != SIGHUP) on_signal(number);
+                      }}),
+      machine_(order.policy),
+      timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io),
+              engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
+      load_timer_(io),
+      retry_timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io)} {}
+
+int Supervisor::run() {
+  if (const auto opened = household_.open(); !opened) {
+    outset_.say(order_.describe(opened.error()));
+    outset_.settle(kExitOurs);
+    return kExitOurs;
+  }
+  if (order_.logger) (void)household_.links().open(kLogLink);
+  signals_.listen([this](int number) { on_signal(number); });
+  if (order_.policy.load) watch_load();
+  for (const auto& action : machine_.begin(now())) {
+    std::visit([this](const auto& what) { perform(what); }, action);
+  }
+  io_.run();
+  return code_;
+}
+
+void Supervisor::on_signal(int number) {
+  if (number == SIGTERM || number == SIGINT) return feed(StopAsked{});
+  if (number == SIGTSTP || number == SIGWINCH) return;
+  feed(SignalCame{number});
+}
+
+// ---- What becomes of the commands
+
+void Supervisor::send(const protocol::Event& event) {
+  std::visit([this](const auto& what) { hear(what); }, event);
+}
+
+void Supervisor::hear(const protocol::Started& event) {
+  const auto task = tasks_.at(event.id);
+  if (task == Task::kCommand) outset_.settle(0);
+  feed(Started{task, event.os_pid});
+}
+
+void Supervisor::hear(const protocol::Failed& event) {
+  const auto task = tasks_.at(event.id);
+  not_started(task,
+              {errno_named(event.error).value_or(EIO), stage_named(event.stage), event.subject});
+}
+
+void Supervisor::hear(const protocol::Ended& event) {
+  const auto task = tasks_.at(event.id);
+  tasks_.erase(event.id);
+  feed(Ended{task, {event.exited, event.code, event.core_dumped}});
+}
+
+// Without a control group its processes are stopped one by one.
+void Supervisor::hear(const protocol::Answer& event) {
+  if (!std::holds_alternative<protocol::ControlError>(event.what)) return;
+  if (const auto command = household_.find(event.id)) {
+    frozen_by_signal_ = true;
+    command->signal({event.id, SIGSTOP, protocol::Target::kAll});
+  }
+}
+
+// Later: what tells us of a fact is in the middle of something.
+void Supervisor::feed(const Fact& fact) {
+  engine::asio::post(io_, [this, fact] {
+    for (const auto& action : machine_.resume(now(), fact)) {
+      std::visit([this](const auto& what) { perform(what); }, action);
+    }
+  });
+}
+
+std::shared_ptr<engine::Live> Supervisor::live(Task task) const {
+  return household_.find(ids_[index(task)]);
+}
+
+// ---- What the machine decides
+
+void Supervisor::perform(const Launch& action) { start(action.task); }
+
+// What SIGKILL did not end is of the last generation, and is killed again and again.
+void Supervisor::start(Task task) {
+  if (household_.has_leftovers()) return start_later(task);
+  const bool is_command = task == Task::kCommand;
+  auto request = is_command ? order_.command : *order_.logger;
+  request.id = ++last_id_;
+  ids_[index(task)] = request.id;
+  tasks_.emplace(request.id, task);
+  const auto started = household_.start(request);
+  if (!started) not_started(task, started.error());
+}
+
+void Supervisor::start_later(Task task) {
+  if (!std::exchange(told_of_leftovers_, true))
+    outset_.say("some processes do not die of SIGKILL; the next start waits for their end");
+  auto& timer = retry_timers_[index(task)];
+  timer.expires_after(kRetryTick);
+  timer.async_wait([this, task](const boost::system::error_code& error) {
+    error ? feed(NotStarted{task, kExitOurs}) : start(task);
+  });
+}
+
+void Supervisor::not_started(Task task, const Error& error) {
+  tasks_.erase(ids_[index(task)]);
+  outset_.say(fmt::format("{}: {}", name(error.stage), order_.describe(error)));
+  feed(NotStarted{task, exit_code_of(error)});
+}
+
+void Supervisor::perform(const Stop& action) {
+  if (const auto it = live(action.task)) return it->stop(std::nullopt);
+  retry_timers_[index(action.task)].cancel();
+}
+
+void Supervisor::perform(const Arm& action) {
+  const auto at = index(action.timer);
+  timers_[at].expires_after(milliseconds(action.after));
+  timers_[at].async_wait([this, timer = action.timer, at,
+                          number = ++armed_[at]](const boost::system::error_code& error) {
+    // A handler that was already queued cannot be cancelled.
+    if (!error && number == armed_[at]) feed(TimerFired{timer});
+  });
+}
+
+void Supervisor::perform(const Disarm& action) {
+  ++armed_[index(action.timer)];
+  timers_[index(action.timer)].cancel();
+}
+
+void Supervisor::control_command(protocol::Control::Op op) {
+  const auto command = live(Task::kCommand);
+  if (!command) return;
+  protocol::Control control;
+  control.id = ids_[index(Task::kCommand)];
+  control.op = op;
+  command->control(control);
+}
+
+void Supervisor::perform(const Pause&) {
+  frozen_by_signal_ = false;
+  control_command(protocol::Control::Op::kFreeze);
+}
+
+void Supervisor::perform(const Resume&) {
+  if (!frozen_by_signal_) return control_command(protocol::Control::Op::kThaw);
+  perform(Send{Task::kCommand, SIGCONT});
+}
+
+// A logger takes what is meant for it; of a command all processes do when it is paused or resumed.
+void Supervisor::perform(const Send& action) {
+  const auto to = action.number == SIGCONT ? protocol::Target::kAll : protocol::Target::kLeader;
+  if (const auto it = live(action.task)) it->signal({ids_[index(action.task)], action.number, to});
+}
+
+void Supervisor::perform(const EndInput&) { (void)household_.links().close(kLogLink); }
+
+void Supervisor::perform(const Tell& action) {
+  const auto told = info_.tell(action);
+  if (!told && !std::exchange(told_of_info_, true)) outset_.say(told.error().message());
+}
+
+void Supervisor::perform(const GiveUp&) {
+  const auto& burst = *order_.policy.burst;
+  outset_.say(fmt::format("supervise: more than {} restarts within {} ms: giving up",
+                          burst.restarts, burst.window));
+}
+
+void Supervisor::perform(const Finish& action) {
+  code_ = action.code;
+  outset_.settle(code_);
+  load_timer_.cancel();
+  household_.close([] { return true; });
+}
+
+// ---- The load of the system
+
+void Supervisor::watch_load() {
+  load_timer_.expires_after(kLoadTick);
+  load_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto load = read_load(order_.load_file)) feed(LoadRead{*load});
+    watch_load();
+  });
+}
+
+}  // namespace contained::supervise

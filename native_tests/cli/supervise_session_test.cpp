@@ -1,0 +1,192 @@
+// `contained supervise`, the real program, as others deal with it: pid files, status lines,
+// signals, the log command, the load, and the sessions that dmon's author shows.
+#include <gmock/gmock.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/supervised.hpp"
+
+namespace contained::test {
+namespace {
+
+using testing::HasSubstr;
+
+class SuperviseSessionTest : public Supervised {
+ protected:
+  void write(const std::string& name, const std::string& text) const {
+    dir_.file(name + ".new", text, 0644);
+    std::filesystem::rename(dir_.path(name + ".new"), dir_.path(name));
+  }
+};
+
+TEST_F(SuperviseSessionTest, D9_ThePidFileIsThereLockedAndRemoved) {
+  ASSERT_EQ(detach({"sleep", "1000"}).code(), 0);
+  const pid_t pid = number_in("pid");
+  EXPECT_FALSE(is_gone(pid));
+  const auto second = detach({"sleep", "1000"});
+  EXPECT_EQ(second.code(), 1);
+  EXPECT_EQ(second.err, "contained: pid: already running (pid " + std::to_string(pid) + ")\n");
+  EXPECT_EQ(number_in("pid"), pid);
+  end_daemon();
+  EXPECT_NE(::access(dir_.path("pid").c_str(), F_OK), 0);
+}
+
+TEST_F(SuperviseSessionTest, D9_AFileThatADeadOneLeftIsReplaced) {
+  ASSERT_EQ(detach({"sleep", "1000"}).code(), 0);
+  const pid_t first = number_in("pid");
+  ::kill(first, SIGKILL);
+  ASSERT_TRUE(eventually([&] { return is_gone(first); }));
+  // Its worker holds the lock until nothing is left to kill.
+  ASSERT_TRUE(eventually([&] { return detach({"sleep", "1000"}).code() == 0; }));
+  EXPECT_NE(number_in("pid"), first);
+  end_daemon();
+}
+
+TEST_F(SuperviseSessionTest, StatusLinesAreThoseOfDMon) {
+  const auto came =
+      supervise({"-m", "0", "-I", "info", "sh", "-c", "echo $$ > cmd; exit 3", "--", "cat"});
+  EXPECT_EQ(came.code(), 3);
+  const auto pid = std::to_string(number_in("cmd"));
+  EXPECT_THAT(text("info"),
+              HasSubstr("cmd start " + pid + "\ncmd exit " + pid + " 768\nlog exit "));
+  EXPECT_THAT(text("info"), testing::StartsWith("log start "));
+}
+
+TEST_F(SuperviseSessionTest, D14_AReaderOfTheStatusFifoMayLeave) {
+  ASSERT_EQ(::mkfifo(dir_.path("fifo").c_str(), 0600), 0);
+  auto reader = std::make_unique<Program>(Asked{.words = {"/bin/cat", dir_.path("fifo")}});
+  Program program(asked({"supervise", "-n", "-I", "fifo", "--backoff", "10ms:10ms", "true"}));
+  ASSERT_TRUE(reader->wait_for_output("cmd exit"));
+  reader.reset();
+  Program next(Asked{.words = {"/bin/cat", dir_.path("fifo")}});
+  EXPECT_TRUE(next.wait_for_output("cmd start"));
+  program.signal(SIGTERM);
+  program.wait_for_exit();
+}
+
+TEST_F(SuperviseSessionTest, SignalsReachWhomTheyAreMeantFor) {
+  const std::string listen =
+      "trap 'echo hup' HUP; trap 'echo usr1' USR1; trap 'echo alrm' ALRM; echo ready; "
+      "while :; do sleep 0.01; done";
+  Program program(asked({"supervise", "-n", "-s", "sh", "-c", listen}));
+  ASSERT_TRUE(program.wait_for_output("ready\n"));
+  for (const int number : {SIGHUP, SIGUSR1, SIGALRM}) {
+    program.signal(number);
+    const std::string name = number == SIGHUP ? "hup\n" : number == SIGUSR1 ? "usr1\n" : "alrm\n";
+    EXPECT_TRUE(program.wait_for_output(name));
+  }
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait_for_exit().code(), 128 + SIGTERM);
+}
+
+TEST_F(SuperviseSessionTest, SignalsAreNotLostBetweenTwoRuns) {
+  Program program(asked({"supervise", "-n", "-s", "-i", "500ms", "-I", "info", "true"}));
+  ASSERT_TRUE(waits_for("info", "cmd exit"));
+  program.signal(SIGHUP);
+  program.signal(SIGUSR1);
+  EXPECT_TRUE(waits_for("info", " 1\n"));
+  EXPECT_TRUE(waits_for("info", " 10\n"));
+  program.signal(SIGTERM);
+  program.wait_for_exit();
+}
+
+// `read` of a shell takes a line and not a byte more.
+TEST_F(SuperviseSessionTest, TheLinkOutlivesItsReaders) {
+  Program program(asked({"supervise", "-n", "--backoff", "0:0", "--", "sh", "-c",
+                         "echo a; echo b; echo c; exec sleep 1000", "--", "sh", "-c",
+                         "read line && echo $line >> log; kill -9 $$"}));
+  EXPECT_TRUE(waits_for("log", "a\nb\nc\n"));
+  program.signal(SIGTERM);
+  program.wait_for_exit();
+}
+
+TEST_F(SuperviseSessionTest, TheLoadPausesAndResumes) {
+  write("load", "0.10 0.2 0.3 1/100 1\n");
+  Program program(asked({"supervise", "-n", "-L", "4.0", "--load-file", "load", "-I", "info", "--",
+                         "sh", "-c", "while :; do echo x >> out; sleep 0.01; done"}));
+  ASSERT_TRUE(waits_for("out", "x\n"));
+  write("load", "4.01 0 0 1/1 1\n");
+  ASSERT_TRUE(waits_for("info", "cmd pause"));
+  std::size_t before = 0;
+  ASSERT_TRUE(eventually([&] {
+    before = text("out").size();
+    ::poll(nullptr, 0, 300);
+    return text("out").size() == before;
+  })) << "it goes on";
+  write("load", "2.00 0 0 1/1 1\n");
+  ASSERT_TRUE(waits_for("info", "cmd resume"));
+  EXPECT_TRUE(eventually([&] { return text("out").size() > before; }));
+  write("load", "9\n");
+  ASSERT_TRUE(eventually([&] { return count("info", "cmd pause") == 2; }));
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait_for_exit().code(), 128 + SIGTERM) << "what is paused can be stopped";
+}
+
+TEST_F(SuperviseSessionTest, OptionsComeFromFileVariableAndCommandLine) {
+  dir_.file("conf", "# once a day\nno-daemon\nmax-respawns 5\nbackoff 0:0\nenviron \"A=of file\"\n",
+            0644);
+  const auto runs = [&](std::vector<std::string> words, const std::string& variable) {
+    words.insert(words.end(), {"sh", "-c", "echo $A"});
+    auto it = asked(std::move(words), "dmon");
+    if (!variable.empty()) it.env["DMON_OPTIONS"] = variable;
+    return run_program(std::move(it)).out;
+  };
+  EXPECT_EQ(runs({"-C", "conf", "-m", "1"}, ""), "of file\nof file\n");
+  EXPECT_EQ(runs({"-C", "conf"}, "-m 0"), "of file\n");
+  EXPECT_EQ(runs({"-m", "0"}, "-C conf -m 3 -E 'A=of variable'"), "of variable\n");
+  EXPECT_EQ(runs({"-E", "A=said", "-m", "1"}, "-C conf"), "said\nsaid\n");
+}
+
+// "Running rsync in a terminal, pausing the copy when the load is above 4.0, until it succeeds."
+TEST_F(SuperviseSessionTest, AsInTheBlogACopyIsRepeatedUntilItSucceeds) {
+  dir_.file("from", "precious\n", 0644);
+  Program program(asked({"-n", "-1", "-L", "4000.0", "-I", "info", "--backoff", "10ms:10ms", "cp",
+                         "from", "there/to"},
+                        "dmon"));
+  ASSERT_TRUE(waits_for("info", "cmd exit"));
+  ASSERT_EQ(::mkdir(dir_.path("there").c_str(), 0755), 0);
+  EXPECT_EQ(program.wait().code(), 0);
+  EXPECT_EQ(text("there/to"), "precious\n");
+}
+
+// "Launching vfand as a daemon, logging errors to the local syslog", and the line that ends all.
+TEST_F(SuperviseSessionTest, AsInTheBlogADaemonLogsItsErrorsToSyslog) {
+  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+  dir_.path("log").copy(address.sun_path, sizeof address.sun_path - 1);
+  const UniqueFd syslog(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(syslog.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const auto came = Program(asked({"-e", "-p", "pid", "-I", "info", "sh", "-c",
+                                   "echo too hot >&2; exec sleep 1000", "--", CONTAINED_CLI_PATH,
+                                   "log", "--syslog", "vfand", "--socket", dir_.path("log")},
+                                  "dmon"))
+                        .wait_for_exit();
+  ASSERT_EQ(came.code(), 0) << came.err;
+  std::array<char, 256> packet = {};
+  pollfd wanted = {syslog.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&wanted, 1, 60'000), 1);
+  ASSERT_GT(::recv(syslog.get(), packet.data(), packet.size() - 1, 0), 0);
+  EXPECT_THAT(packet.data(), HasSubstr(" vfand: too hot"));
+  run_program({.words = {"/bin/sh", "-c", "kill $(cat pid)"}, .directory = dir_.path()});
+  EXPECT_TRUE(waits_for("info", "log exit"));
+  EXPECT_THAT(text("info"), HasSubstr("cmd exit"));
+}
+
+// "As a user, saving auto-rotated logs by another user."
+TEST_F(SuperviseSessionTest, AsInTheBlogTwoUsersShareTheWork) {
+  const auto* const daemon = ::getpwnam("daemon");
+  if (::geteuid() != 0 || daemon == nullptr) GTEST_SKIP() << "needs root and the user daemon";
+  ASSERT_EQ(::mkdir(dir_.path("logs").c_str(), 0755), 0);
+  ASSERT_EQ(::chown(dir_.path("logs").c_str(), daemon->pw_uid, daemon->pw_gid), 0);
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  const auto came =
+      supervise({"-1", "-e", "-u", "nobody", "-U", "daemon", "sh", "-c", "id -un; id -un >&2", "--",
+                 CONTAINED_CLI_PATH, "log", "--dir", dir_.path("logs")});
+  EXPECT_EQ(came.code(), 0) << came.err;
+  EXPECT_EQ(text("logs/current"), "nobody\nnobody\n");
+}
+
+}  // namespace
+}  // namespace contained::test
