@@ -25,11 +25,23 @@ const std::map<std::string, Folders>& allowed() {
       {"session", {"base", "cgroup", "process", "protocol"}},
       {"engine", {"base", "cgroup", "process", "protocol", "session"}},
       {"port", {"base", "cgroup", "process", "protocol", "session", "engine", "sink"}},
+      {"supervise", {"base", "cgroup", "process", "protocol", "session", "engine"}},
+      {"job", {"base", "cgroup", "process", "protocol", "session", "engine"}},
+      {"cli",
+       {"base", "cgroup", "process", "protocol", "session", "engine", "sink", "supervise", "job"}},
   };
   return kAllowed;
 }
 
-bool may_use_asio(const std::string& folder) { return folder == "engine" || folder == "port"; }
+bool may_use_asio(const std::string& folder) {
+  return folder == "engine" || folder == "port" || folder == "supervise" || folder == "job" ||
+         folder == "cli";
+}
+
+// What reads command lines and writes JSON is for the program of the command line alone.
+bool is_of_the_cli(const std::string& path) {
+  return path.starts_with("CLI/") || path.starts_with("nlohmann/");
+}
 
 // The file an #include line names, brackets and quotes kept; empty for any other line.
 std::string included(const std::string& line) {
@@ -45,6 +57,7 @@ std::string included(const std::string& line) {
 bool breaks_ladder(const std::string& folder, const std::string& include) {
   const auto path = include.substr(1, include.size() - 2);
   if (path.starts_with("boost/asio")) return !may_use_asio(folder);
+  if (is_of_the_cli(path)) return folder != "cli";
   if (include.front() == '<') return false;
   const auto target = path.substr(0, path.find('/'));
   const auto row = allowed().find(folder);
@@ -94,6 +107,11 @@ TEST(IncludeLadder, AsioStartsInEngine) {
   const std::string asio = "#include <boost/asio.hpp>\n";
   EXPECT_EQ(violations("session", asio), Found{"<boost/asio.hpp>"});
   EXPECT_EQ(violations("engine", asio), Found{});
+}
+
+TEST(IncludeLadder, TheLibrariesOfTheCommandLineStayInCli) {
+  EXPECT_EQ(violations("job", "#include <nlohmann/json.hpp>\n"), Found{"<nlohmann/json.hpp>"});
+  EXPECT_EQ(violations("cli", "#include <CLI/App.hpp>\n"), Found{});
 }
 
 TEST(IncludeLadder, HoldsInTheTree) {

@@ -1,0 +1,107 @@
+// contained: contained processes without a VM, from a shell or any other program.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <string_view>
+
+#include "cli/cli11.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/report.hpp"
+#include "cli/run.hpp"
+#include "cli/sink.hpp"
+#include "cli/words.hpp"
+
+namespace contained::cli {
+namespace {
+
+struct Subcommand {
+  std::string_view name;
+  void (*add)(CLI::App& app, int& exit_code);
+};
+constexpr Subcommand kSubcommands[] = {
+    {"run", add_run},
+    {"sink", add_sink},
+};
+
+// Links to the program under other names, and what these stand for.
+struct Applet {
+  std::string_view name;
+  const char* subcommand;
+};
+constexpr Applet kApplets[] = {
+    {"muontrap", "muontrap"},
+};
+
+// A descriptor that is opened next must not become somebody's stdin or stderr.
+void open_standard_streams() {
+  int fd = STDIN_FILENO;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = ::open("/dev/null", O_RDWR);  // NOLINT(*-vararg)
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
+Words words_of(int argc, char** argv) {
+  Words words(argv + 1, argv + argc);
+  std::string_view self = argc > 0 ? argv[0] : "";
+  self.remove_prefix(self.rfind('/') + 1);
+  for (const auto& applet : kApplets) {
+    if (applet.name == self) words.insert(words.begin(), applet.subcommand);
+  }
+  return words;
+}
+
+// Making all of them takes as long as a small command: only the one that is called, if it is known.
+void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
+  const auto called = [&words](const Subcommand& command) {
+    return !words.empty() && words.front() == command.name;
+  };
+  const bool known = std::any_of(std::begin(kSubcommands), std::end(kSubcommands), called);
+  for (const auto& command : kSubcommands) {
+    if (!known || called(command)) command.add(app, exit_code);
+  }
+}
+
+int usage_error(const CLI::ParseError& error, const Words& words) {
+  const bool running = !words.empty() && (words.front() == "run" || words.front() == "muontrap");
+  complain(running ? words.front() : "usage", error.what());
+  return running ? kRunFailed : kUsage;
+}
+
+int parse_and_run(CLI::App& app, const Words& words, int& exit_code) {
+  try {
+    auto line = split_line(app, words);
+    command_words() = std::move(line.command);
+    std::reverse(line.options.begin(), line.options.end());  // as App::parse() wants them
+    app.parse(std::move(line.options));
+    return exit_code;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help, version
+    return usage_error(error, words);
+  }
+}
+
+int run_main(int argc, char** argv) {
+  const auto words = words_of(argc, argv);
+  int exit_code = kOk;
+  CLI::App app("Contained processes: nothing they start outlives them", "contained");
+  app.set_version_flag("--version", "contained " CONTAINED_VERSION, "Print the version");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  add_subcommands(app, words, exit_code);
+  return parse_and_run(app, words, exit_code);
+}
+
+}  // namespace
+}  // namespace contained::cli
+
+int main(int argc, char** argv) {
+  contained::cli::open_standard_streams();
+  try {
+    return contained::cli::run_main(argc, argv);
+  } catch (const std::exception& error) {
+    contained::cli::complain("failed", error.what());
+    return contained::cli::kRunFailed;
+  }
+}

@@ -1,0 +1,18 @@
+// What went wrong, for a person to read: one line on stderr.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace contained::cli {
+
+/// "contained: <what>: <why>" and a newline, by one write.
+void complain(std::string_view what, std::string_view why);
+void complain(const Error& error);
+
+/// "/no/such: No such file or directory", and what to do about it where we know.
+std::string describe(const Error& error);
+
+}  // namespace contained::cli

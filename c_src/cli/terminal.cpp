@@ -1,0 +1,57 @@
+#include "cli/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace contained::cli {
+namespace {
+
+std::string_view variable(const char* name) {
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string_view() : value;
+}
+
+// ECMA-48, "select graphic rendition".
+int rendition(Colour colour) {
+  switch (colour) {
+    case Colour::kBold:
+      return 1;
+    case Colour::kDim:
+      return 2;
+    case Colour::kRed:
+      return 31;
+    case Colour::kGreen:
+      return 32;
+    case Colour::kYellow:
+      return 33;
+    case Colour::kBlue:
+      return 34;
+    case Colour::kPlain:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+bool has_colours(int fd) {
+  return is_terminal(fd) && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+}
+
+std::string paint(Colour colour, std::string_view text, bool on) {
+  if (!on || colour == Colour::kPlain) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", rendition(colour), text);
+}
+
+Extent extent_of(int fd) {
+  winsize size = {};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};
+  return {size.ws_row, size.ws_col};
+}
+
+}  // namespace contained::cli

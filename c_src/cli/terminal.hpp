@@ -1,0 +1,28 @@
+// What a terminal can do: colours, and how much fits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace contained::cli {
+
+bool is_terminal(int fd);
+
+/// On a terminal, unless NO_COLOR is set and not empty (https://no-color.org) or TERM is "dumb".
+bool has_colours(int fd);
+
+enum class Colour : std::uint8_t { kPlain, kBold, kDim, kRed, kGreen, kYellow, kBlue };
+
+/// |text| in that colour when |on|.
+std::string paint(Colour colour, std::string_view text, bool on);
+
+struct Extent {
+  int rows = 24;
+  int columns = 80;
+};
+
+/// Of the terminal at |fd|; 24 x 80 where there is none.
+Extent extent_of(int fd);
+
+}  // namespace contained::cli
