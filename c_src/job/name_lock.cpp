@@ -1,0 +1,88 @@
+#include "job/name_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "base/file.hpp"
+#include "job/home.hpp"
+#include "job/job.hpp"
+#include "process/close_fds.hpp"
+
+namespace contained::job {
+namespace {
+
+constexpr int kMostTries = 100;
+constexpr int kFirst = 3;
+constexpr int kBeyond = 10;
+
+struct flock whole_file(short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+// Between our look and our lock the directory may have been removed and made anew.
+bool is_still(int jobs, const std::string& name, int directory) {
+  struct stat by_name = {};
+  struct stat open = {};
+  return ::fstatat(jobs, name.c_str(), &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ::fstat(directory, &open) == 0 && by_name.st_ino == open.st_ino &&
+         by_name.st_dev == open.st_dev && open.st_nlink > 0;
+}
+
+}  // namespace
+
+Result<NameLock> NameLock::take(int jobs, const std::string& name) {
+  for (int i = 0; i < kMostTries; ++i) {
+    auto made = make_trusted(jobs, name, 0700);
+    if (!made && made.error().code == ENOENT) continue;
+    if (!made) return made.error();
+    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+    UniqueFd file(::openat(made->fd.get(), kLockFile, flags, 0600));
+    if (!file && errno == ENOENT) continue;
+    if (!file) return Error::last(Stage::kFile, name);
+    auto lock = whole_file(F_WRLCK);
+    if (::fcntl(file.get(), F_OFD_SETLK, &lock) < 0) {
+      return Error{errno == EACCES ? EAGAIN : errno, Stage::kFile, name};
+    }
+    if (is_still(jobs, name, made->fd.get())) return NameLock(std::move(made->fd), std::move(file));
+  }
+  return Error{EAGAIN, Stage::kFile, name};
+}
+
+Status NameLock::remove(const std::string& name) && {
+  const auto jobs = open_at(directory(), "..", O_PATH | O_DIRECTORY);
+  if (!jobs) return jobs.error();
+  for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
+    if (::unlinkat(directory_.get(), file, 0) < 0 && errno != ENOENT) {
+      return Error::last(Stage::kFile, name);
+    }
+  }
+  if (::unlinkat(jobs->get(), name.c_str(), AT_REMOVEDIR) < 0)
+    return Error::last(Stage::kFile, name);
+  return Done{};
+}
+
+void NameLock::close_all_but(UniqueFd& other) {
+  const std::array<UniqueFd*, 3> kept = {&directory_, &file_, &other};
+  // Out of the way of each other first.
+  for (auto* fd : kept) fd->reset(::fcntl(fd->get(), F_DUPFD_CLOEXEC, kBeyond));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    kept[i]->reset(::dup3(kept[i]->get(), kFirst + static_cast<int>(i), O_CLOEXEC));
+  }
+  process::close_from(kFirst + static_cast<int>(kept.size()), false);
+}
+
+bool is_locked(int directory) {
+  const auto file = open_at(directory, kLockFile, O_RDWR | O_NOFOLLOW);
+  if (!file) return false;
+  auto lock = whole_file(F_WRLCK);
+  return ::fcntl(file->get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+}  // namespace contained::job

@@ -1,0 +1,201 @@
+#include "job/namespace.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/file.hpp"
+#include "job/home.hpp"
+#include "job/job.hpp"
+#include "job/record.hpp"
+
+namespace contained::job {
+namespace {
+
+constexpr char kNamespaceFile[] = "namespace";
+constexpr char kJobs[] = "jobs";
+
+struct CloseDir {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// Names in the directory |path| beneath |dirfd| that can be those of jobs or namespaces.
+std::vector<std::string> names_in(int dirfd, const std::string& path) {
+  std::vector<std::string> names;
+  auto opened = open_at(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened) return names;
+  const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(opened->release()));
+  if (!directory) return names;
+  while (const auto* entry = ::readdir(directory.get())) {
+    if (valid_name(entry->d_name)) names.emplace_back(entry->d_name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+uid_t owner_of(int fd) {
+  struct stat info = {};
+  return ::fstat(fd, &info) == 0 ? info.st_uid : static_cast<uid_t>(-1);
+}
+
+// A directory for |heir|: given to him when it is new, else it has to be his.
+Result<UniqueFd> make_for(int dirfd, const std::string& name, mode_t mode, const Heir& heir) {
+  const bool fresh = ::mkdirat(dirfd, name.c_str(), mode) == 0;
+  if (!fresh && errno != EEXIST) return Error::last(Stage::kFile, name);
+  auto directory = open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) return directory;
+  if (fresh) (void)::fchmod(directory->get(), mode);
+  if (owner_of(directory->get()) == heir.uid) return directory;
+  if (!fresh) return Error{EEXIST, Stage::kFile, name};
+  if (::fchown(directory->get(), heir.uid, heir.gid) < 0) return Error::last(Stage::kFile, name);
+  return directory;
+}
+
+}  // namespace
+
+Result<Namespace> Namespace::open_in(const std::string& runtime, const std::string& name) {
+  const auto home = open_trusted(AT_FDCWD, runtime);
+  if (!home) return home.error();
+  auto directory = open_trusted(home->get(), name);
+  if (!directory) return directory.error();
+  Namespace found;
+  found.name_ = name;
+  found.path_ = runtime + "/" + name;
+  auto jobs = open_at(directory->get(), kJobs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const bool foreign = jobs ? owner_of(jobs->get()) != ::geteuid() : jobs.error().code == EACCES;
+  if (foreign) return Error{EPERM, Stage::kFile, found.path_ + "/" + kJobs};
+  if (!jobs) return jobs.error();
+  const auto record = read_record(directory->get(), kNamespaceFile);
+  if (!record) return record.error();
+  found.logs_ = record->get("logs");
+  found.plot_ = {record->get("group"), record->get("hierarchy")};
+  found.directory_ = std::move(*directory);
+  found.jobs_ = std::move(*jobs);
+  return found;
+}
+
+Result<Namespace> Namespace::open(const std::string& name) {
+  Error why{ENOENT, Stage::kFile, name};
+  for (const auto& runtime : runtime_homes()) {
+    auto found = open_in(runtime, name);
+    if (found) return found;
+    if (found.error().code != ENOENT) why = found.error();
+  }
+  return why;
+}
+
+Result<Namespace> Namespace::make(const std::string& name, const Heir& heir,
+                                  const std::string& cgroup_base) {
+  if (heir.uid != ::geteuid() && ::geteuid() != 0) return Error{EPERM, Stage::kIds, name};
+  const auto runtime = runtime_home();
+  if (!runtime) return runtime.error();
+  const auto home = make_all(*runtime);
+  if (!home) return home.error();
+  auto directory = make_trusted(home->get(), name, ::geteuid() == 0 ? 0755 : 0700);
+  if (!directory) return directory.error();
+  // Root makes nothing in a directory that is another's.
+  if (owner_of(directory->fd.get()) != ::geteuid()) return Error{EEXIST, Stage::kFile, name};
+  Namespace made;
+  made.name_ = name;
+  made.path_ = *runtime + "/" + name;
+  made.directory_ = std::move(directory->fd);
+  const auto settled = made.settle(heir, cgroup_base);
+  if (!settled) return settled.error();
+  return made;
+}
+
+Status Namespace::settle(const Heir& heir, const std::string& cgroup_base) {
+  const auto record = read_record(directory_.get(), kNamespaceFile);
+  if (record) {
+    logs_ = record->get("logs");
+    plot_ = {record->get("group"), record->get("hierarchy")};
+  }
+  auto jobs = make_for(directory_.get(), kJobs, 0700, heir);
+  if (!jobs) return jobs.error();
+  jobs_ = std::move(*jobs);
+  const auto logs = settle_logs(heir);
+  if (!logs) return logs;
+  settle_plot(heir, cgroup_base);
+  return save(heir);
+}
+
+Status Namespace::settle_logs(const Heir& heir) {
+  if (logs_.empty()) {
+    const auto home = log_home();
+    if (!home) return home.error();
+    logs_ = *home + "/" + name_;
+  }
+  const auto above = make_all(logs_.substr(0, logs_.rfind('/')));
+  if (!above) return above.error();
+  const auto logs = make_for(above->get(), name_, 0750, heir);
+  if (!logs) return Error{logs.error().code, Stage::kFile, logs_};
+  return Done{};
+}
+
+void Namespace::settle_plot(const Heir& heir, const std::string& cgroup_base) {
+  const bool kept = cgroup_base.empty() && is_usable(plot_);
+  if (kept) return;
+  auto plot = make_plot(name_, heir, cgroup_base);
+  if (!plot) no_plot_ = plot.error();
+  plot_ = plot ? std::move(*plot) : Plot{};
+}
+
+Status Namespace::save(const Heir& heir) const {
+  Record record;
+  record.add("version", 1);
+  record.add("name", name_);
+  record.add("uid", heir.uid);
+  record.add("gid", heir.gid);
+  record.add("logs", logs_);
+  if (!plot_.path.empty()) record.add("group", plot_.path);
+  if (!plot_.hierarchy.empty()) record.add("hierarchy", plot_.hierarchy);
+  return write_record(directory_.get(), kNamespaceFile, record, ::geteuid() == 0 ? 0644 : 0600);
+}
+
+void Namespace::renew_plot() {
+  if (is_usable(plot_)) return;
+  const Heir us{::geteuid(), ::getegid()};
+  settle_plot(us, {});
+  // Root's record stays as it is; then ours is found anew each time.
+  if (owner_of(directory_.get()) == us.uid) (void)save(us);
+}
+
+std::vector<std::string> Namespace::names() const { return names_in(jobs(), "."); }
+
+Result<UniqueFd> Namespace::job(const std::string& name) const {
+  return open_trusted(jobs(), name);
+}
+
+Status Namespace::remove() && {
+  if (!names().empty()) return Error{ENOTEMPTY, Stage::kFile, name_};
+  if (!plot_.path.empty()) {
+    const auto gone = job::remove(plot_);
+    // What root has made goes with the next boot, or by root.
+    if (!gone && gone.error().code == EBUSY) return gone;
+  }
+  if (owner_of(directory_.get()) != ::geteuid()) return Done{};
+  (void)::unlinkat(directory_.get(), kJobs, AT_REMOVEDIR);
+  (void)::unlinkat(directory_.get(), kNamespaceFile, 0);
+  if (::rmdir(path_.c_str()) < 0 && errno != ENOENT) return Error::last(Stage::kFile, path_);
+  return Done{};
+}
+
+std::vector<std::string> namespaces() {
+  std::vector<std::string> all;
+  for (const auto& runtime : runtime_homes()) {
+    for (auto& name : names_in(AT_FDCWD, runtime)) {
+      if (Namespace::open(name)) all.push_back(std::move(name));
+    }
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+}  // namespace contained::job
