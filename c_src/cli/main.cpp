@@ -12,6 +12,7 @@
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
+#include "cli/top.hpp"
 #include "cli/words.hpp"
 
 namespace contained::cli {
@@ -24,6 +25,7 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"run", add_run},
     {"sink", add_sink},
+    {"top", add_top},
 };
 
 // Links to the program under other names, and what these stand for.
