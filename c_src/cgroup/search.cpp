@@ -63,15 +63,28 @@ std::vector<std::string> freezer_first(std::vector<std::string> controllers) {
   return controllers;
 }
 
-std::vector<Address> beside(const Found& tree, const std::string& name) {
-  std::vector<Address> places;
-  for (const auto& place : tree.places) {
-    const auto path = place.path + "/" + name;
-    struct stat info = {};
-    if (::lstat(path.c_str(), &info) != 0) continue;
-    places.push_back({place.controllers, path, info.st_ino, {}});
+// One of its groups in one hierarchy; |dirfd| is its directory.
+void add_part(const Address& tree, int dirfd, Occupied& group) {
+  struct stat info = {};
+  if (::fstat(dirfd, &info) != 0) return;
+  group.places.push_back({tree.controllers, tree.path + "/" + group.name, info.st_ino, {}});
+  add_brief(dirfd, tree.controllers, group.stats);
+}
+
+Occupied look_at(const Found& tree, int dirfd, std::string name) {
+  Occupied group{std::move(name), {}, processes_below(dirfd), {}};
+  add_part(tree.places.front(), dirfd, group);
+  for (std::size_t next = 1; next < tree.places.size(); ++next) {
+    const auto& place = tree.places[next];
+    const auto beside = open_at(AT_FDCWD, place.path + "/" + group.name, kFlags);
+    if (beside) add_part(place, beside->get(), group);
   }
-  return places;
+  return group;
+}
+
+bool is_occupied(int dirfd) {
+  const auto members = read_brief_at(dirfd, kProcs);
+  return members && !members->empty();
 }
 
 void collect(const Found& tree, int dirfd, const std::string& above, int depth,
@@ -80,8 +93,8 @@ void collect(const Found& tree, int dirfd, const std::string& above, int depth,
     const auto child = open_at(dirfd, name, kFlags);
     if (!child) continue;
     const auto below = above + name;
-    if (!members_of(child->get()).empty()) {
-      found.push_back({below, beside(tree, below)});
+    if (is_occupied(child->get())) {
+      found.push_back(look_at(tree, child->get(), below));
     } else if (depth > 0) {
       collect(tree, child->get(), below + "/", depth - 1, found);
     }

@@ -30,8 +30,10 @@ std::vector<Found> find_trees(const std::vector<Top>& tops, uid_t uid);
 
 /// A group in a tree with members of its own.
 struct Occupied {
-  std::string name;             ///< in the tree: "default/7"
-  std::vector<Address> places;  ///< for Quarters::open()
+  std::string name;              ///< in the tree: "default/7"
+  std::vector<Address> places;   ///< for Quarters::open()
+  std::vector<pid_t> processes;  ///< in it and below
+  Stats stats;                   ///< of add_brief()
 };
 
 /// Those of a tree. What a member has made below its own group is not told apart from it.

@@ -89,7 +89,8 @@ void TopModel::sort() {
 void TopModel::find_chosen(const std::string& key) {
   const auto found = std::find_if(rows_.begin(), rows_.end(),
                                   [&](const TopRow& row) { return row.sample.key == key; });
-  if (found != rows_.end()) chosen_ = static_cast<std::size_t>(found - rows_.begin());
+  if (chosen_ > 0 && found != rows_.end())
+    chosen_ = static_cast<std::size_t>(found - rows_.begin());
   move(0);
 }
 

@@ -61,7 +61,7 @@ class TopModel {
   std::uint64_t memory_total() const { return memory_total_; }
 
   /// Chooses the row so many below (above) the chosen one, the first or the last at most. The
-  /// choice stays with its group as long as that is there.
+  /// choice stays with its group as long as that is there; the first row is whatever is first.
   void move(int by);
   std::size_t chosen() const { return chosen_; }  ///< index; 0 without rows
 

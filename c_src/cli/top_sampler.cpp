@@ -43,26 +43,15 @@ Result<ProcUse> use_of(pid_t pid) {
   return parse_proc_use(*text, milliseconds_of(CLOCK_BOOTTIME), kTicks, kPage);
 }
 
-// "max", and v1's largest number of pages, are no limits.
-std::optional<std::uint64_t> memory_limit_of(const cgroup::Quarters& quarters) {
+void add_counts(const cgroup::Stats& stats, TopSample& sample) {
   static const auto kAll = all_memory();
-  for (const char* file : {"memory.max", "memory.limit_in_bytes"}) {
-    const auto text = quarters.get(file);
-    if (!text) continue;
-    const auto limit = cgroup::to_number(cgroup::trimmed(*text));
-    return limit && *limit < kAll ? limit : std::nullopt;
-  }
-  return std::nullopt;
-}
-
-void add_counts(cgroup::Quarters& quarters, TopSample& sample) {
-  const auto stats = quarters.stats();
-  if (!stats) return;
-  sample.cpu_us = cgroup::find(*stats, "cpu_usage_us");
-  sample.memory = cgroup::find(*stats, "memory_current");
-  sample.io_read = cgroup::find(*stats, "io_read_bytes");
-  sample.io_written = cgroup::find(*stats, "io_written_bytes");
-  if (sample.memory) sample.memory_limit = memory_limit_of(quarters);
+  sample.cpu_us = cgroup::find(stats, "cpu_usage_us");
+  sample.memory = cgroup::find(stats, "memory_current");
+  sample.io_read = cgroup::find(stats, "io_read_bytes");
+  sample.io_written = cgroup::find(stats, "io_written_bytes");
+  // v1 says "none" by its largest number of pages.
+  const auto limit = cgroup::find(stats, "memory_limit");
+  if (limit && *limit < kAll) sample.memory_limit = limit;
 }
 
 std::vector<ProcUse> uses_of(const std::vector<pid_t>& pids) {
@@ -106,9 +95,9 @@ TopSample sample_of(const job::Namespace& space, const job::Entry& entry) {
   sample.command = fmt::format("{}", fmt::join(entry.job.command, " "));
   const auto now = job::now_ms();
   sample.age_ms = now > entry.job.started_ms ? now - entry.job.started_ms : 0;
-  auto quarters = cgroup::Quarters::open(sample.groups);
+  const auto quarters = cgroup::Quarters::open(sample.groups);
   if (quarters) {
-    add_counts(*quarters, sample);
+    add_counts(quarters->brief(), sample);
     add_processes(quarters->processes(), sample);
     return sample;
   }
@@ -153,10 +142,8 @@ TopSample sample_of(const std::string& label, const cgroup::Occupied& group) {
   sample.key = fmt::format("{}:{}", group.places.front().path, group.places.front().inode);
   sample.name = label + " " + group.name;
   sample.groups = group.places;
-  auto quarters = cgroup::Quarters::open(sample.groups);
-  if (!quarters) return sample;
-  add_counts(*quarters, sample);
-  add_processes(quarters->processes(), sample);
+  add_counts(group.stats, sample);
+  add_processes(group.processes, sample);
   return sample;
 }
 

@@ -129,8 +129,14 @@ TEST_F(SortedTop, TheChoiceStaysWithItsGroup) {
   EXPECT_EQ(chosen(), "b");
   by(TopOrder::kMemory);
   EXPECT_EQ(chosen(), "b");
-  model_.take(snapshot(3, {sample("b"), sample("a/10")}));
+  model_.take(snapshot(3, {sample("c"), sample("b"), sample("a/10")}));
   EXPECT_EQ(chosen(), "b");
+}
+
+TEST_F(SortedTop, TheFirstRowIsWhateverIsFirst) {
+  EXPECT_EQ(chosen(), "a/10");
+  by(TopOrder::kMemory);
+  EXPECT_EQ(chosen(), "a/9");
 }
 
 TEST_F(SortedTop, TheChoiceOfAGroupThatIsGoneIsItsPlace) {

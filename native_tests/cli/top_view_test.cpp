@@ -27,8 +27,9 @@ class Paper : public Screen {
   }
   void put(int row, int column, std::string_view text, Look look) override {
     auto& line = lines.at(static_cast<std::size_t>(row));
-    line.resize(std::max(line.size(), static_cast<std::size_t>(column)), ' ');
-    line += text;
+    const auto begin = static_cast<std::size_t>(column);
+    line.resize(std::max(line.size(), begin + text.size()), ' ');
+    line.replace(begin, text.size(), text);
     if (look.reverse && column == 0) reversed.push_back(line);
     colours.push_back(look.colour);
   }
