@@ -9,6 +9,7 @@
 
 #include "cli/cli11.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/job.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
@@ -23,6 +24,7 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
+    {"job", add_job},
     {"run", add_run},
     {"sink", add_sink},
     {"top", add_top},
@@ -34,6 +36,7 @@ struct Applet {
   const char* subcommand;
 };
 constexpr Applet kApplets[] = {
+    {"lanco", "job"},
     {"muontrap", "muontrap"},
 };
 

@@ -85,10 +85,21 @@ pid_t fork_away(Plan& plan, NameLock& lock, UniqueFd& told) {
   ::_exit(keeper < 0 ? 1 : 0);
 }
 
+// One line, or nothing at the keeper's end. Its guardian holds the pipe as well: there is no end of
+// file while it lives.
+std::string read_line(int fd) {
+  std::string line;
+  char c = 0;
+  for (;;) {
+    const auto count = ::read(fd, &c, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0 || c == '\n') return line;
+    line += c;
+  }
+}
+
 Result<Started> read_told(int fd) {
-  const auto text = read_all(fd);
-  if (!text) return text.error();
-  const auto line = text->substr(0, text->find('\n'));
+  const auto line = read_line(fd);
   const auto words = split_words(line);
   if (words.size() == 2 && words[0] == "started") return Started{std::atoi(words[1].c_str())};
   return line.empty() ? Error{EPIPE, Stage::kFork, "keeper"} : error_in(line);

@@ -1,6 +1,7 @@
 #include "job/name_lock.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,17 +56,22 @@ Result<NameLock> NameLock::take(int jobs, const std::string& name) {
   return Error{EAGAIN, Stage::kFile, name};
 }
 
+// Out of the way first: from then on the name can be taken anew, and what is removed is ours.
 Status NameLock::remove(const std::string& name) && {
   const auto jobs = open_at(directory(), "..", O_PATH | O_DIRECTORY);
   if (!jobs) return jobs.error();
-  for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
-    if (::unlinkat(directory_.get(), file, 0) < 0 && errno != ENOENT) {
-      return Error::last(Stage::kFile, name);
-    }
-  }
-  if (::unlinkat(jobs->get(), name.c_str(), AT_REMOVEDIR) < 0)
+  // No valid_name(), so that nobody takes it for a job's.
+  const auto aside = fmt::format("-{}.{}.{}", name, ::getpid(), directory());
+  if (::renameat(jobs->get(), name.c_str(), jobs->get(), aside.c_str()) < 0) {
     return Error::last(Stage::kFile, name);
-  return Done{};
+  }
+  for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
+    (void)::unlinkat(directory(), file, 0);
+  }
+  if (::unlinkat(jobs->get(), aside.c_str(), AT_REMOVEDIR) == 0) return Done{};
+  const auto error = Error::last(Stage::kFile, name);
+  (void)::renameat(jobs->get(), aside.c_str(), jobs->get(), name.c_str());
+  return error;
 }
 
 void NameLock::close_all_but(UniqueFd& other) {

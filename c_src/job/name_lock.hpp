@@ -19,8 +19,8 @@ class NameLock {
 
   int directory() const { return directory_.get(); }  ///< of the job
 
-  /// Removes the job's directory with all that is ours in it, and gives the name up. The lock goes
-  /// last: who waits for it notices that it is gone.
+  /// Removes the job's directory with all that is ours in it, and gives the name up. ENOTEMPTY:
+  /// there is something else in it.
   Status remove(const std::string& name) &&;
 
   /// Closes every descriptor of ours beyond stderr but its own and |other|, for a daemon.

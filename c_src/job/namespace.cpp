@@ -176,14 +176,40 @@ Status Namespace::remove() && {
   if (!names().empty()) return Error{ENOTEMPTY, Stage::kFile, name_};
   if (!plot_.path.empty()) {
     const auto gone = job::remove(plot_);
-    // What root has made goes with the next boot, or by root.
+    // What root has made goes by root.
     if (!gone && gone.error().code == EBUSY) return gone;
   }
-  if (owner_of(directory_.get()) != ::geteuid()) return Done{};
-  (void)::unlinkat(directory_.get(), kJobs, AT_REMOVEDIR);
+  return owner_of(directory_.get()) == ::geteuid() ? remove_directories() : Done{};
+}
+
+Status Namespace::remove_directories() {
+  if (::unlinkat(directory_.get(), kJobs, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+    return Error::last(Stage::kFile, path_ + "/" + kJobs);
+  }
   (void)::unlinkat(directory_.get(), kNamespaceFile, 0);
   if (::rmdir(path_.c_str()) < 0 && errno != ENOENT) return Error::last(Stage::kFile, path_);
   return Done{};
+}
+
+// Of what is the user's, root looks at nothing but whether it is empty.
+Status Namespace::take_back(const std::string& name) {
+  const auto runtime = runtime_home();
+  if (!runtime) return runtime.error();
+  auto directory = open_trusted(AT_FDCWD, *runtime + "/" + name);
+  if (!directory) return Error{directory.error().code, Stage::kFile, name};
+  const auto record = read_record(directory->get(), kNamespaceFile);
+  if (owner_of(directory->get()) != ::geteuid() || !record) {
+    return Error{EPERM, Stage::kFile, name};
+  }
+  Namespace space;
+  space.name_ = name;
+  space.path_ = *runtime + "/" + name;
+  space.plot_ = {record->get("group"), record->get("hierarchy")};
+  space.directory_ = std::move(*directory);
+  if (is_populated(space.plot_)) return Error{EBUSY, Stage::kCgroup, space.plot_.path};
+  const auto removed = space.remove_directories();
+  if (removed && !space.plot_.path.empty()) return job::remove(space.plot_);
+  return removed;
 }
 
 std::vector<std::string> namespaces() {

@@ -30,6 +30,10 @@ class Namespace {
   static Result<Namespace> make(const std::string& name, const Heir& heir,
                                 const std::string& cgroup_base = {});
 
+  /// For root: removes a namespace that was handed to a user, when he has left nothing in it.
+  /// ENOTEMPTY, EBUSY, and ENOENT as above.
+  static Status take_back(const std::string& name);
+
   const std::string& name() const { return name_; }
   const std::string& path() const { return path_; }
   const std::string& logs() const { return logs_; }  ///< directory
@@ -53,6 +57,7 @@ class Namespace {
   Status remove() &&;
 
  private:
+  Status remove_directories();
   static Result<Namespace> open_in(const std::string& runtime, const std::string& name);
   Status settle(const Heir& heir, const std::string& cgroup_base);
   Status settle_logs(const Heir& heir);

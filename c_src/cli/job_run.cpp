@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "cli/command_options.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/job_commands.hpp"
+#include "cli/option_rows.hpp"
+#include "cli/report.hpp"
+#include "cli/units.hpp"
+#include "cli/words.hpp"
+#include "job/claim.hpp"
+#include "job/keeper.hpp"
+
+namespace contained::cli {
+namespace {
+
+constexpr std::uint64_t kLogSize = 64U << 20;
+constexpr std::uint32_t kLogKeep = 5;
+
+struct JobRun {
+  SpaceName space;
+  std::string name;
+  CommandOptions command;
+  bool foreground = false;
+  bool log_too = false;  ///< -L: also in the foreground
+  std::string log_file;  ///< -l
+  std::string on_exit;
+  std::uint64_t log_size = kLogSize;
+  std::uint64_t log_every_ms = 0;
+  std::uint32_t log_keep = kLogKeep;
+  bool log_gzip = false;
+  bool log_timestamp = false;
+  bool log_block = false;
+
+  bool logs() const { return !foreground || log_too || !log_file.empty(); }
+};
+
+constexpr const char* kJobRunFooter =
+    "Exit codes: 0 once the command has been executed, 1 when a job of that name runs, 126 when "
+    "the "
+    "program cannot\nbe executed, 127 when it is not found, 125 for other failures. With -f the "
+    "job's own.\n\n"
+    "Examples:\n"
+    "  contained job builds run --memory 1G --on-exit 'logger \"$CONTAINED_NAME: "
+    "$CONTAINED_STATUS\"' nightly make all\n"
+    "  contained job builds run -f -L once ./script\n";
+
+void add_log_options(CLI::App& command, JobRun& asked) {
+  command.add_option("-l,--log", asked.log_file, "Log to this file, not to the namespace's logs")
+      ->type_name("FILE");
+  command.add_flag("-L,--log-too", asked.log_too, "With -f: log, and not to our output");
+  command.add_option("--keep", asked.log_keep, "So many old logs are kept (default 5)")
+      ->type_name("N");
+  command
+      .add_option_function<std::string>(
+          "--log-size",
+          [&asked](const std::string& text) {
+            const auto size = parse_size(text);
+            if (!size) throw CLI::ValidationError("--log-size", "a size such as 64M, 0 for none");
+            asked.log_size = *size;
+          },
+          "Begin a new log at this size (default 64M)")
+      ->type_name("SIZE");
+  command
+      .add_option_function<std::string>(
+          "--log-every",
+          [&asked](const std::string& text) {
+            const auto time = parse_time(text);
+            if (!time || *time < 1000) throw CLI::ValidationError("--log-every", "1s or more");
+            asked.log_every_ms = *time;
+          },
+          "Begin a new log each hour, day, ... (UTC)")
+      ->type_name("TIME");
+  command.add_flag("--log-gzip", asked.log_gzip, "Compress old logs");
+  command.add_flag("--log-timestamp", asked.log_timestamp, "Begin each line with the time (UTC)");
+  command.add_flag("--log-block", asked.log_block,
+                   "While the log cannot be written: hold the job, not drop its output");
+}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).lexically_normal().string();
+}
+
+std::vector<std::string> log_words(const JobRun& asked, const std::string& path) {
+  std::vector<std::string> words = {"file=" + path, "at_start",
+                                    fmt::format("keep={}", asked.log_keep)};
+  if (asked.log_size > 0) words.push_back(fmt::format("size={}", asked.log_size));
+  if (asked.log_every_ms > 0) words.push_back(fmt::format("every={}", asked.log_every_ms / 1000));
+  if (asked.log_gzip) words.emplace_back("gzip");
+  if (asked.log_timestamp) words.emplace_back("timestamp");
+  if (asked.log_block) words.emplace_back("block");
+  return words;
+}
+
+// The engine would put the path that it has found into argv[0]; execvp(3) and every shell leave the
+// name there, and `ls` shows it.
+void keep_name(protocol::Start& start) {
+  const bool elsewhere = start.isolation.root || start.isolation.chroot;
+  if (!start.path || start.program.find('/') != std::string::npos || elsewhere) return;
+  for (const auto& directory : split_at(*start.path, ':')) {
+    const auto path = fmt::format("{}/{}", directory.empty() ? "." : directory, start.program);
+    std::error_code error;
+    const bool found = std::filesystem::is_regular_file(path, error);
+    if (!found || ::access(path.c_str(), X_OK) != 0) continue;
+    start.program = path;
+    return start.path.reset();
+  }
+}
+
+job::Plan plan_of(const JobRun& asked, const job::Namespace& space) {
+  job::Plan plan;
+  plan.space = space.name();
+  plan.start = asked.command.start;
+  keep_name(plan.start);
+  plan.cgroups = asked.command.cgroups;
+  plan.plot = space.plot();
+  plan.foreground = asked.foreground;
+  plan.job.name = asked.name;
+  plan.job.command = asked.command.start.args;
+  std::error_code gone;
+  plan.job.cwd = std::filesystem::current_path(gone).string();
+  plan.job.on_exit = asked.on_exit;
+  if (!asked.logs()) return plan;
+  plan.job.log = asked.log_file.empty() ? space.log_of(asked.name) : absolute_path(asked.log_file);
+  plan.log = log_words(asked, plan.job.log);
+  return plan;
+}
+
+int complain_of_claim(const JobRun& asked, const Error& error) {
+  if (error.code != EBUSY) return complain(error), kRunFailed;
+  const auto who = error.subject.empty() ? "" : fmt::format(" (pid {})", error.subject);
+  complain("run", fmt::format("job {} is already running{}", asked.name, who));
+  return kNo;
+}
+
+void complain_of_start(const Error& error) { complain(error); }
+
+Result<job::Namespace> space_for(const std::string& name) {
+  auto space = job::Namespace::open(name);
+  if (space) space->renew_plot();
+  if (space || space.error().code != ENOENT) return space;
+  return job::Namespace::make(name, {::geteuid(), ::getegid()});
+}
+
+// What a launcher inherits it kills at its end, in whatever group it is.
+bool may_outlive(const JobRun& asked) {
+  const pid_t above = asked.foreground ? 0 : job::launcher_above();
+  if (above == 0) return true;
+  complain("run", fmt::format("we are a contained command ourselves (below pid {}), and so would "
+                              "the job be: start it from outside, or in the foreground (-f)",
+                              above));
+  return false;
+}
+
+int run_job(JobRun& asked) {
+  finish(asked.command, command_words());
+  if (!may_outlive(asked)) return kRunFailed;
+  const auto space = space_for(*asked.space);
+  if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
+  auto lock = job::claim(*space, asked.name);
+  if (!lock) return complain_of_claim(asked, lock.error());
+  auto plan = plan_of(asked, *space);
+  if (asked.foreground) return job::run(std::move(plan), std::move(*lock), complain_of_start);
+  const auto started = job::start(std::move(plan), std::move(*lock));
+  if (started) return kOk;
+  complain_of_start(started.error());
+  return job::exit_code_of(started.error());
+}
+
+}  // namespace
+
+void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code) {
+  auto* const command = job.add_subcommand("run", "Start a job in the background");
+  command->alias("start");
+  const auto asked = std::make_shared<JobRun>();
+  asked->space = space;
+  add_job_name(*command, asked->name);
+  command->add_flag("-f,--foreground", asked->foreground,
+                    "Stay here until it has ended, with our streams");
+  command
+      ->add_option("-c,--on-exit", asked->on_exit,
+                   "Run by sh when the job has ended, with CONTAINED_NAMESPACE, CONTAINED_NAME, "
+                   "CONTAINED_STATUS, CONTAINED_SIGNAL and CONTAINED_REASON set")
+      ->type_name("CMD");
+  command
+      ->add_option_function<std::string>(
+          "-m",
+          [asked](const std::string& text) {
+            const auto bytes = parse_size(text);
+            if (!bytes) throw CLI::ValidationError("-m", "a size such as 64M");
+            // 0: none, as lanco has it
+            if (*bytes > 0) asked->command.start.placement.limits.push_back({"memory", text});
+          },
+          "The same as --memory; 0: no limit")
+      ->type_name("BYTES");
+  add_log_options(*command, *asked);
+  add_command_options(*command, asked->command, ShortNames::kTaken);
+  command->footer(kJobRunFooter);
+  command->callback([asked, &exit_code] { exit_code = run_job(*asked); });
+}
+
+}  // namespace contained::cli
