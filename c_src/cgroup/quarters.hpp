@@ -61,6 +61,9 @@ class Quarters {
   /// All that is counted for it, in one vocabulary; what is not known here is not there.
   Result<Stats> stats();
 
+  /// See add_brief(): for who asks many.
+  Stats brief() const;
+
   /// v2: cgroup.freeze, whose effect takes a moment (frozen() tells). Pure v1: the freezer group
   /// that tracks. Never the v1 freezer beside a v2 group: what it holds does not die of SIGKILL.
   Status freeze();

@@ -64,4 +64,12 @@ Result<Stats> Quarters::stats() {
   return stats;
 }
 
+Stats Quarters::brief() const {
+  Stats stats;
+  if (!valid()) return stats;
+  add_brief(track_.fd(), track_controllers_, stats);
+  for (const auto& part : parts_) add_brief(part.group.fd(), part.controllers, stats);
+  return stats;
+}
+
 }  // namespace contained::cgroup

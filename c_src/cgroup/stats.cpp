@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "cgroup/knobs.hpp"
 #include "cgroup/text.hpp"
 
 namespace contained::cgroup {
@@ -20,6 +21,7 @@ struct Source {
   bool sums;              ///< counts since the group was made
 };
 
+constexpr char kBlkioBytes[] = "blkio.throttle.io_service_bytes_recursive";
 constexpr auto kV1 = Version::kV1;
 constexpr auto kV2 = Version::kV2;
 constexpr Source kSources[] = {
@@ -57,13 +59,50 @@ void add_io(int dirfd, Version version, Stats& stats) {
     if (text) add(stats, parse_io_stat(*text));
     return;
   }
-  const auto bytes = read_file_at(dirfd, "blkio.throttle.io_service_bytes_recursive");
+  const auto bytes = read_file_at(dirfd, kBlkioBytes);
   if (bytes) add(stats, parse_blkio(*bytes, "io_read_bytes", "io_written_bytes"));
   const auto operations = read_file_at(dirfd, "blkio.throttle.io_serviced_recursive");
   if (operations) add(stats, parse_blkio(*operations, "io_reads", "io_writes"));
 }
 
+void add_new(Stats& stats, std::string_view name, std::optional<std::uint64_t> value) {
+  if (value && !find(stats, name)) stats.emplace_back(name, *value);
+}
+
+// The number in a file; "max" is none.
+std::optional<std::uint64_t> number_in(int dirfd, const char* file) {
+  const auto text = read_brief_at(dirfd, file);
+  return text ? to_number(trimmed(*text)) : std::nullopt;
+}
+
+void add_brief_v2(int dirfd, Stats& stats) {
+  const auto cpu = read_brief_at(dirfd, kCpuStat);
+  if (cpu) add_new(stats, "cpu_usage_us", number_of(*cpu, "usage_usec"));
+  const auto memory = number_in(dirfd, "memory.current");
+  add_new(stats, "memory_current", memory);
+  if (memory) add_new(stats, "memory_limit", number_in(dirfd, "memory.max"));
+  add_io(dirfd, Version::kV2, stats);
+}
+
+void add_brief_v1(int dirfd, std::string_view controller, Stats& stats) {
+  if (controller == "cpuacct") {
+    const auto nanoseconds = number_in(dirfd, "cpuacct.usage");
+    if (nanoseconds) add_new(stats, "cpu_usage_us", *nanoseconds / 1000);
+  } else if (controller == "memory") {
+    add_new(stats, "memory_current", number_in(dirfd, "memory.usage_in_bytes"));
+    add_new(stats, "memory_limit", number_in(dirfd, "memory.limit_in_bytes"));
+  } else if (controller == "blkio") {
+    const auto bytes = read_file_at(dirfd, kBlkioBytes);
+    if (bytes) add(stats, parse_blkio(*bytes, "io_read_bytes", "io_written_bytes"));
+  }
+}
+
 }  // namespace
+
+void add_brief(int dirfd, const std::vector<std::string>& controllers, Stats& stats) {
+  if (controllers.empty()) return add_brief_v2(dirfd, stats);
+  for (const auto& controller : controllers) add_brief_v1(dirfd, controller, stats);
+}
 
 void add_stats(int dirfd, std::string_view controller, Version version, bool renewed,
                Stats& stats) {

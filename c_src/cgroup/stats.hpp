@@ -33,6 +33,11 @@ using Stats = std::vector<std::pair<std::string, std::uint64_t>>;
 /// group that served before (|renewed|) only what is of now, not what has summed up.
 void add_stats(int dirfd, std::string_view controller, Version version, bool renewed, Stats& stats);
 
+/// What a table of many groups shows, read from as few files as that takes: cpu_usage_us,
+/// memory_current, memory_limit (of this very group), io_read_bytes, io_written_bytes. What is
+/// there already stays. |controllers|: of a v1 hierarchy; of v2 none.
+void add_brief(int dirfd, const std::vector<std::string>& controllers, Stats& stats);
+
 /// The value called |name|.
 std::optional<std::uint64_t> find(const Stats& stats, std::string_view name);
 

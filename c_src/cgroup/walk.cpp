@@ -20,24 +20,6 @@ namespace {
 constexpr std::size_t kListLimit = 64U << 20;
 constexpr int kSubgroupFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
-// The names of the directories in |dirfd|.
-std::vector<std::string> subgroups(int dirfd) {
-  std::vector<std::string> names;
-  struct stat info = {};
-  // cgroupfs counts sub-directories in the link count: a leaf need not be read.
-  if (::fstat(dirfd, &info) != 0 || info.st_nlink == 2) return names;
-  auto fd = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);
-  if (!fd) return names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd->get()), ::closedir);
-  if (!dir) return names;
-  fd->release();
-  while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string_view name(entry->d_name);
-    if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
-  }
-  return names;
-}
-
 std::vector<pid_t> parse_pids(std::string_view text) {
   std::vector<pid_t> pids;
   const char* at = text.data();
@@ -66,7 +48,7 @@ pid_t process_of(pid_t tid) {
 
 void visit_below(int dirfd, int depth, const std::function<void(int)>& visit) {
   if (depth == 0) return;
-  for (const auto& name : subgroups(dirfd)) {
+  for (const auto& name : subgroups_of(dirfd)) {
     const auto child = open_at(dirfd, name, kSubgroupFlags);
     if (!child) continue;
     visit(child->get());
@@ -75,6 +57,23 @@ void visit_below(int dirfd, int depth, const std::function<void(int)>& visit) {
 }
 
 }  // namespace
+
+std::vector<std::string> subgroups_of(int dirfd) {
+  std::vector<std::string> names;
+  struct stat info = {};
+  // cgroupfs counts sub-directories in the link count: a leaf need not be read.
+  if (::fstat(dirfd, &info) != 0 || info.st_nlink == 2) return names;
+  auto fd = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);
+  if (!fd) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd->get()), ::closedir);
+  if (!dir) return names;
+  fd->release();
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name(entry->d_name);
+    if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
 
 std::vector<pid_t> members_of(int dirfd) {
   auto procs = read_file_at(dirfd, kProcs, kListLimit);
@@ -106,13 +105,13 @@ std::vector<pid_t> processes_below(int dirfd) {
 
 Result<bool> remove_below(int dirfd) {
   // Per level what is still to remove; the last name of the level above is where we are.
-  std::vector<std::vector<std::string>> levels = {subgroups(dirfd)};
+  std::vector<std::vector<std::string>> levels = {subgroups_of(dirfd)};
   auto at = open_at(dirfd, ".", kSubgroupFlags, Stage::kCgroup);
   int budget = kRemovedAtOnce;
   while (at) {
     if (!levels.back().empty()) {
       at = open_at(at->get(), levels.back().back(), kSubgroupFlags, Stage::kCgroup);
-      if (at) levels.push_back(subgroups(at->get()));
+      if (at) levels.push_back(subgroups_of(at->get()));
       continue;
     }
     levels.pop_back();

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,6 +17,9 @@ inline constexpr int kListedDepth = 64;
 
 /// So many groups one call removes at most: it runs in the loop that serves everybody.
 inline constexpr int kRemovedAtOnce = 256;
+
+/// The names of the groups directly in |dirfd|, in no order.
+std::vector<std::string> subgroups_of(int dirfd);
 
 /// The pids in the group |dirfd| itself, as they are listed.
 std::vector<pid_t> members_of(int dirfd);

@@ -6,6 +6,7 @@
 
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
+#include "cli/top.hpp"
 #include "job/job.hpp"
 
 namespace contained::cli {
@@ -35,6 +36,7 @@ void add_job(CLI::App& app, int& exit_code) {
   add_job_show(*job, space, exit_code);
   add_job_stop(*job, space, exit_code);
   add_job_logs(*job, space, exit_code);
+  add_job_top(*job, space, exit_code);
 }
 
 void check_job_name(const char* option, const std::string& name) {

@@ -21,6 +21,7 @@
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
 #include "cli/supervise.hpp"
+#include "cli/top.hpp"
 #include "cli/words.hpp"
 
 namespace contained::cli {
@@ -42,6 +43,7 @@ constexpr Subcommand kSubcommands[] = {
     {"muontrap", add_muontrap},
     {"sink", add_sink},
     {"supervise", add_supervise},
+    {"top", add_top},
 };
 
 // Links to the program under other names, and what these stand for; with a variable whose words
