@@ -30,7 +30,7 @@ struct GroupOptions {
 
 constexpr std::chrono::seconds kKillDeadline{5};
 
-void print(const std::string& text) {
+void show(const std::string& text) {
   std::size_t written = 0;
   while (written < text.size()) {
     const auto count = ::write(STDOUT_FILENO, text.data() + written, text.size() - written);
@@ -39,8 +39,8 @@ void print(const std::string& text) {
   }
 }
 
-void print(const Json& json) {
-  print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+void show(const Json& json) {
+  show(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 int failed(const Error& error) {
@@ -57,7 +57,7 @@ int stats(cgroup::Quarters& group, const GroupOptions& options) {
     json[name] = value;
     text += fmt::format("{} {}\n", name, value);
   }
-  options.json ? print(json) : print(text);
+  options.json ? show(json) : show(text);
   return kOk;
 }
 
@@ -70,7 +70,7 @@ int limits(cgroup::Quarters& group, const GroupOptions& options) {
     json[key] = value;
     text += fmt::format("{} {}\n", key, value);
   }
-  options.json ? print(json) : print(text);
+  options.json ? show(json) : show(text);
   return kOk;
 }
 
@@ -96,7 +96,7 @@ int processes(cgroup::Quarters& group, const GroupOptions& options) {
                     {"command", command}});
     text += fmt::format("{:>7} {} {}\n", pid, row->stat.state, command);
   }
-  options.json ? print(json) : print(text);
+  options.json ? show(json) : show(text);
   return kOk;
 }
 
@@ -128,7 +128,7 @@ int freeze(cgroup::Quarters& group, const GroupOptions& options) {
 
 int thaw(cgroup::Quarters& group, const GroupOptions& /*options*/) { return answer(group.thaw()); }
 
-int kill(cgroup::Quarters& group, const GroupOptions& options) {
+int kill_members(cgroup::Quarters& group, const GroupOptions& options) {
   if (holds_us(group, options)) return kNo;
   const auto end = std::chrono::steady_clock::now() + kKillDeadline;
   for (;;) {
@@ -158,7 +158,7 @@ constexpr Verb kVerbs[] = {
     {"set", "Changes limits (memory=64M) and control files (memory.max=64M)", set, false},
     {"freeze", "Stops all that is in it, until thaw", freeze, false},
     {"thaw", "Lets it run again", thaw, false},
-    {"kill", "SIGKILL to all that is in it and below it, until it is empty", kill, false},
+    {"kill", "SIGKILL to all that is in it and below it, until it is empty", kill_members, false},
 };
 
 constexpr const char* kCgroupFooter =

@@ -35,7 +35,7 @@ std::string filled(std::string line, int columns) {
   return line;
 }
 
-std::optional<TopOrder> order_of(char letter) {
+std::optional<TopOrder> order_named(char letter) {
   switch (letter) {
     case 'c':
       return TopOrder::kCpu;
@@ -130,7 +130,7 @@ bool TopView::take(const Key& key) {
 }
 
 bool TopView::take_letter(char letter) {
-  if (const auto order = order_of(letter)) model_.sort_by(*order);
+  if (const auto order = order_named(letter)) model_.sort_by(*order);
   if (letter == 's') ask(Deed::kStop);
   if (letter == 'k') ask(Deed::kKill);
   return letter != 'q';
