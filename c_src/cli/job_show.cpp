@@ -54,7 +54,7 @@ std::string how_it_is(const job::Entry& entry) {
 
 int check_job(const std::string& space, const std::string& name, bool verbose) {
   const auto entry = look_up(space, name);
-  if (verbose) print(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
+  if (verbose) put_text(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
   return entry && entry->running() ? kOk : kNo;
 }
 
