@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cli/controllers.hpp"
 #include "cli/option_rows.hpp"
 #include "process/identity.hpp"
 
@@ -143,6 +144,7 @@ void finish(CommandOptions& options, const std::vector<std::string>& words) {
   options.start.args = words;
   find_program(options.start);
   look_up_identity(options);
+  apply_controllers(options);
   const char* const debug = std::getenv("CONTAINED_DEBUG");  // NOLINT(concurrency-mt-unsafe)
   if (debug != nullptr && *debug != '\0' && options.verbose == 0) options.verbose = 1;
 }

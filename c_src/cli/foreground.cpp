@@ -1,9 +1,16 @@
 #include "cli/foreground.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
+#include <iterator>
+#include <utility>
 
 #include "cli/exit_codes.hpp"
+#include "cli/input_relay.hpp"
+#include "cli/outcome.hpp"
 #include "cli/report.hpp"
 #include "engine/front.hpp"
 #include "engine/household.hpp"
@@ -11,38 +18,36 @@
 namespace contained::cli {
 namespace {
 
-// The exit code for a command that could not be executed, as env(1) has them.
-int code_of_failure(std::string_view stage, int code) {
-  if (stage != name(Stage::kExec)) return kRunFailed;
-  return code == ENOENT || code == ENOTDIR ? kNotFound : kCannotExecute;
+bool ends(int number) {
+  return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
 }
 
-int code_of_end(const protocol::Ended& ended) {
-  if (ended.reason == "timeout") return kTimedOut;
-  return ended.exited ? ended.code : 128 + ended.code;
-}
-
-// In the worker: tells the household of signals, and us of the end.
+// In the worker.
 class Performance : public engine::Receiver {
  public:
   Performance(engine::asio::io_context& io, const engine::Place& place,
-              engine::FrontSignals& signals, const Foreground& foreground)
-      : io_(io), household_(io, place, *this, options()), signals_(signals), asked_(foreground) {}
+              engine::FrontSignals& signals, const Foreground& asked)
+      : io_(io), household_(io, place, *this, options()), signals_(signals), asked_(asked) {}
 
   int run() {
-    const auto opened = household_.open();
-    if (!opened) return fail(opened.error(), kRunFailed);
     signals_.listen([this](int number) { on_signal(number); });
+    const auto opened = household_.open();
+    if (!opened) return fail(opened.error());
     auto live = household_.start(asked_.command.start);
-    if (!live)
-      return fail(live.error(), code_of_failure(name(live.error().stage), live.error().code));
+    if (!live) return fail(live.error());
+    live_ = *live;
     io_.run();
     return exit_code_;
   }
 
   void send(const protocol::Event& event) override {
-    if (const auto* failed = std::get_if<protocol::Failed>(&event)) on_failed(*failed);
+    if (const auto* started = std::get_if<protocol::Started>(&event)) return on_started(*started);
+    if (const auto* credit = std::get_if<protocol::InputCredit>(&event)) {
+      if (input_) input_->credit(credit->bytes);
+    }
+    if (const auto* failed = std::get_if<protocol::Failed>(&event)) fail(error_of(*failed));
     if (const auto* ended = std::get_if<protocol::Ended>(&event)) on_ended(*ended);
+    if (std::holds_alternative<protocol::Stuck>(event)) tell("it does not stop: SIGKILL");
   }
 
  private:
@@ -52,57 +57,88 @@ class Performance : public engine::Receiver {
     return options;
   }
 
-  static int fail(const Error& error, int code) {
+  template <class... Words>
+  void tell(fmt::format_string<Words...> format, Words&&... words) const {
+    if (asked_.command.verbose == 0) return;
+    complain("run", fmt::format(format, std::forward<Words>(words)...));
+  }
+
+  int fail(const Error& error) {
     complain(error);
-    return code;
+    exit_code_ = asked_.failure_code.value_or(exit_code_of(error));
+    conclude(json_of(error));
+    return exit_code_;
+  }
+
+  void on_started(const protocol::Started& started) {
+    pid_ = started.os_pid;
+    const auto& ground = *household_.place().ground;
+    tell("pid {} in {} ({})", pid_, ground.path().empty() ? "no control group" : ground.path(),
+         cgroup::name(ground.kind()));
+    if (asked_.close != Foreground::Close::kIgnored) relay_input();
+  }
+
+  void relay_input() {
+    const bool pass = asked_.close == Foreground::Close::kPassedOn;
+    input_.emplace(
+        io_, protocol::kInputWindow,
+        [this, pass](std::string_view data) {
+          if (pass) return live_->input({id(), data, 0});
+          engine::asio::post(io_, [this, size = data.size()] { input_->credit(size); });
+        },
+        [this, pass] {
+          tell("stdin is closed");
+          if (pass) live_->close_input({id(), 0});
+          live_->stop(std::nullopt);
+        });
+    input_->begin();
   }
 
   void on_signal(int number) {
-    constexpr int kEnding[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    const auto live = household_.find(asked_.command.start.id);
+    const auto live = household_.find(id());
     if (!live) return;
-    const bool ending =
-        std::find(std::begin(kEnding), std::end(kEnding), number) != std::end(kEnding);
-    if (ending && asked_.command.stop_said) return live->stop(std::nullopt);
-    live->signal({asked_.command.start.id, number, protocol::Target::kLeader});
-  }
-
-  void on_failed(const protocol::Failed& failed) {
-    const int code = errno_named(failed.error).value_or(EIO);
-    exit_code_ = code_of_failure(failed.stage, code);
-    complain(failed.stage, describe({code, stage_of(failed.stage), failed.subject}));
-    close();
+    tell("signal {}", number);
+    if (ends(number) && asked_.command.stop_said) return live->stop(std::nullopt);
+    live->signal({id(), number, protocol::Target::kLeader});
   }
 
   void on_ended(const protocol::Ended& ended) {
-    exit_code_ = code_of_end(ended);
-    close();
+    exit_code_ = exit_code_of(ended);
+    tell("{} {}: {}", ended.exited ? "exited" : "signal", ended.code, ended.reason);
+    for (const auto& key : ended.not_applied) tell("the limit {} is not applied", key);
+    if (ended.reason == "oom") complain("run", "killed for want of memory: see --memory");
+    if (ended.unkilled > 0) complain("run", "some processes do not die of SIGKILL (state D)");
+    conclude(json_of(ended, pid_));
   }
 
-  void close() {
+  void conclude(const std::string& json) {
+    if (asked_.json_result) {
+      const auto written = replace_file(*asked_.json_result, json);
+      if (!written) complain(written.error());
+    }
     engine::asio::post(io_, [this] { household_.close([] { return true; }); });
   }
 
-  static Stage stage_of(std::string_view text) {
-    for (auto stage = Stage::kNone; stage <= Stage::kNetwork;
-         stage = static_cast<Stage>(static_cast<int>(stage) + 1)) {
-      if (name(stage) == text) return stage;
-    }
-    return Stage::kNone;
-  }
+  protocol::Id id() const { return asked_.command.start.id; }
 
   engine::asio::io_context& io_;
   engine::Household household_;
   engine::FrontSignals& signals_;
   const Foreground& asked_;
+  std::shared_ptr<engine::Live> live_;
+  std::optional<InputRelay> input_;
+  std::int64_t pid_ = 0;
   int exit_code_ = kRunFailed;
 };
 
 }  // namespace
 
 int run_in_foreground(const Foreground& foreground) {
+  // A result that is there is of this run.
+  if (foreground.json_result) ::unlink(foreground.json_result->c_str());
   engine::FrontOptions front;
   front.cgroups = foreground.command.cgroups;
+  front.terminal_ends = foreground.command.stop_said;
   front.work = [&](engine::asio::io_context& io, const engine::Place& place,
                    engine::FrontSignals& signals) {
     return Performance(io, place, signals, foreground).run();

@@ -2,6 +2,7 @@
 // is left of it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -10,9 +11,13 @@
 namespace contained::cli {
 
 struct Foreground {
+  /// Whether the end of our stdin stops the command; it is passed on to it, or read and dropped.
+  enum class Close : std::uint8_t { kIgnored, kPassedOn, kDropped };
+
   CommandOptions command;
-  bool kill_on_close = false;              ///< the end of our stdin, which is passed on, stops it
-  std::optional<std::string> json_result;  ///< a file for the result
+  Close close = Close::kIgnored;
+  std::optional<std::string> json_result;  ///< a file for what became of it
+  std::optional<int> failure_code;         ///< instead of 125, 126 and 127
 };
 
 /// Returns the exit code: the command's, 128 + n when it died of signal n, or one of ours.

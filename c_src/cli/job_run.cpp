@@ -110,7 +110,7 @@ void keep_name(protocol::Start& start) {
   }
 }
 
-job::Plan plan_of(const JobRun& asked, const job::Namespace& space) {
+job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {
   job::Plan plan;
   plan.space = space.name();
   plan.start = asked.command.start;
@@ -162,7 +162,7 @@ int run_job(JobRun& asked) {
   if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
   auto lock = job::claim(*space, asked.name);
   if (!lock) return complain_of_claim(asked, lock.error());
-  auto plan = plan_of(asked, *space);
+  auto plan = job_plan_of(asked, *space);
   if (asked.foreground) return job::run(std::move(plan), std::move(*lock), complain_of_start);
   const auto started = job::start(std::move(plan), std::move(*lock));
   if (started) return kOk;

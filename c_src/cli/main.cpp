@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <string_view>
 
+#include "cli/cgroup_command.hpp"
 #include "cli/cli11.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/help.hpp"
 #include "cli/job.hpp"
+#include "cli/muontrap.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
@@ -23,9 +27,8 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
-    {"job", add_job},
-    {"run", add_run},
-    {"sink", add_sink},
+    {"job", add_job},           {"run", add_run},   {"cgroup", add_cgroup},
+    {"muontrap", add_muontrap}, {"sink", add_sink},
 };
 
 // Links to the program under other names, and what these stand for.
@@ -67,19 +70,23 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
 }
 
 int usage_error(const CLI::ParseError& error, const Words& words) {
-  const bool running = !words.empty() && (words.front() == "run" || words.front() == "muontrap");
-  complain(running ? words.front() : "usage", error.what());
-  return running ? kRunFailed : kUsage;
+  const auto called = words.empty() ? std::string() : words.front();
+  complain(called.empty() ? "usage" : called, error.what());
+  if (called == "muontrap") return kNo;
+  return called == "run" ? kRunFailed : kUsage;
 }
 
 int parse_and_run(CLI::App& app, const Words& words, int& exit_code) {
+  CLI::App* taker = nullptr;
   try {
     auto line = split_line(app, words);
+    taker = line.taker;
     command_words() = std::move(line.command);
     std::reverse(line.options.begin(), line.options.end());  // as App::parse() wants them
     app.parse(std::move(line.options));
     return exit_code;
   } catch (const CLI::ParseError& error) {
+    if (taker != nullptr) taker->prefix_command();
     if (error.get_exit_code() == 0) return app.exit(error);  // help, version
     return usage_error(error, words);
   }
@@ -91,7 +98,9 @@ int run_main(int argc, char** argv) {
   CLI::App app("Contained processes: nothing they start outlives them", "contained");
   app.set_version_flag("--version", "contained " CONTAINED_VERSION, "Print the version");
   app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app.formatter(formatter);
   add_subcommands(app, words, exit_code);
   return parse_and_run(app, words, exit_code);
 }

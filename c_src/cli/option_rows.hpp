@@ -39,6 +39,9 @@ Table user_table();
 Table isolation_table();
 Table life_table();
 
+/// Those that MuonTrap's wrapper has in common with us.
+Table muontrap_table();
+
 /// Adds the rows of |table|, under its title. |options| must outlive |app|.
 void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortNames shorts);
 

@@ -186,13 +186,14 @@ Result<Words> read_config(const std::string& path) {
 Line split_line(CLI::App& app, const Words& words) {
   Walk walk(app, words);
   walk.run();
-  if (!walk.app().get_prefix_command()) return {words, {}};
+  if (!walk.app().get_prefix_command()) return {words, {}, nullptr};
   // No command is left in the options, and CLI11 would take one that it does not know for it.
   walk.app().prefix_command(false);
   const auto at = [&words](std::size_t index) {
     return words.begin() + static_cast<std::ptrdiff_t>(index);
   };
   Line line;
+  line.taker = &walk.app();
   line.options.assign(at(0), at(walk.begin()));
   if (option_of(walk.app(), "--config") != nullptr)
     append(line.options, from_elsewhere(walk.config()));

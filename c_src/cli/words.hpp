@@ -30,6 +30,7 @@ Result<Words> read_config(const std::string& path);
 struct Line {
   Words options;
   Words command;
+  CLI::App* taker = nullptr;  ///< the subcommand with the command; no prefix_command() any more
 };
 Line split_line(CLI::App& app, const Words& words);
 

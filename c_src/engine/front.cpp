@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -18,11 +19,19 @@ namespace {
 // TERM, HUP and INT are Reaper::signals(). TTIN and TTOU would stop the worker at a terminal.
 const std::vector<int> kPassedOn = {SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT, SIGTSTP};
 
+// A command that is over sooner is not to wait for what others have left.
+constexpr std::chrono::milliseconds kSweepAfter{200};
+
 // The foreground group of a terminal is sent to by the kernel, and the command is in it.
 bool is_from_terminal(const siginfo_t& info) { return info.si_code == SI_KERNEL; }
 
-void pass_on(int pipe, const siginfo_t& info, bool new_session) {
-  const bool direct = new_session || !is_from_terminal(info);
+bool is_to_end(int number) {
+  return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+}
+
+void pass_on(int pipe, const siginfo_t& info, const FrontOptions& options) {
+  const bool direct = options.new_session || !is_from_terminal(info) ||
+                      (options.terminal_ends && is_to_end(info.si_signo));
   const auto number = static_cast<std::uint8_t>(info.si_signo);
   if (direct) (void)!::write(pipe, &number, 1);
   if (info.si_signo == SIGTSTP) ::raise(SIGSTOP);
@@ -61,6 +70,7 @@ int run_front(const FrontOptions& options) {
   guardian.cgroups = options.cgroups;
   guardian.new_session = options.new_session;
   guardian.signals = kPassedOn;
+  guardian.sweep_after = kSweepAfter;
   guardian.work = [&](asio::io_context& io, const Place& place) {
     pipe->write.reset();
     FrontSignals signals(io, std::move(pipe->read));
@@ -68,7 +78,7 @@ int run_front(const FrontOptions& options) {
   };
   guardian.release = [&] { pipe->read.reset(); };
   guardian.on_signal = [&](const siginfo_t& info) {
-    pass_on(pipe->write.get(), info, options.new_session);
+    pass_on(pipe->write.get(), info, options);
   };
   return run_guardian(std::move(guardian));
 }

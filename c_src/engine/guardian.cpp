@@ -59,11 +59,14 @@ int run_worker(const GuardianOptions& options, const Place& place) {
 class Watch {
  public:
   Watch(pid_t worker, const cgroup::Ground& ground, const GuardianOptions& options)
-      : worker_(worker), sweeper_(ground), options_(options) {}
+      : worker_(worker),
+        ground_(ground),
+        options_(options),
+        sweep_at_(Clock::now() + options.sweep_after) {}
 
   int run() {
     for (;;) {
-      if (!sweeper_.over()) sweeper_.round();
+      sweep();
       wait_for_signal();
       if (const auto code = look_at_worker()) return *code;
       if (stopped_since_ && Clock::now() - *stopped_since_ >= kLongestStop) {
@@ -73,10 +76,16 @@ class Watch {
   }
 
  private:
+  void sweep() {
+    if (!sweeper_ && Clock::now() >= sweep_at_) sweeper_.emplace(ground_);
+    if (sweeper_ && !sweeper_->over()) sweeper_->round();
+  }
+
   void wait_for_signal() const {
     const auto set = watched_signals(options_.signals);
-    const timespec pause = {0, std::chrono::nanoseconds(kSweepPause).count()};
-    const bool idle = sweeper_.over() && !stopped_since_;
+    const auto next = sweeper_ ? kSweepPause : options_.sweep_after;
+    const timespec pause = {0, std::chrono::nanoseconds(next).count()};
+    const bool idle = sweeper_ && sweeper_->over() && !stopped_since_;
     siginfo_t info = {};
     const int number = idle ? ::sigwaitinfo(&set, &info) : ::sigtimedwait(&set, &info, &pause);
     if (number > 0 && number != SIGCHLD) options_.on_signal(info);
@@ -95,8 +104,10 @@ class Watch {
   }
 
   pid_t worker_;
-  Sweeper sweeper_;
+  const cgroup::Ground& ground_;
   const GuardianOptions& options_;
+  Clock::time_point sweep_at_;
+  std::optional<Sweeper> sweeper_;
   std::optional<Clock::time_point> stopped_since_;
 };
 

@@ -5,6 +5,7 @@
 // not yet executed holds the worker's pipes and would hide its death.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <functional>
 #include <vector>
@@ -25,6 +26,9 @@ struct GuardianOptions {
 
   /// Whether the worker leaves the guardian's session and process group.
   bool new_session = true;
+
+  /// When to look for what dead launchers have left.
+  std::chrono::milliseconds sweep_after{0};
 
   /// Signals that are neither to kill nor to interrupt, besides Reaper::signals(). The worker has
   /// them blocked.

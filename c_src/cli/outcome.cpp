@@ -1,0 +1,106 @@
+#include "cli/outcome.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/units.hpp"
+
+namespace contained::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string document(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+template <class Value>
+void put(Json& json, const char* key, const std::optional<Value>& value) {
+  if (value) json[key] = *value;
+}
+
+Json status_of(const protocol::Ended& ended) {
+  Json json;
+  json["status"] = ended.exited ? "exited" : "signaled";
+  if (ended.exited) {
+    json["code"] = ended.code;
+  } else {
+    json["signal"] = ended.code;
+    json["signal_name"] = signal_name(ended.code);
+    json["core_dumped"] = ended.core_dumped;
+  }
+  json["exit_code"] = exit_code_of(ended);
+  json["reason"] = ended.reason;
+  return json;
+}
+
+}  // namespace
+
+int exit_code_of(const Error& failure) {
+  if (failure.stage != Stage::kExec) return kRunFailed;
+  return failure.code == ENOENT || failure.code == ENOTDIR ? kNotFound : kCannotExecute;
+}
+
+int exit_code_of(const protocol::Ended& ended) {
+  if (ended.reason == "timeout") return kTimedOut;
+  return ended.exited ? ended.code : 128 + ended.code;
+}
+
+std::string json_of(const protocol::Ended& ended, std::int64_t pid) {
+  auto json = status_of(ended);
+  json["pid"] = pid;
+  json["left_behind"] = ended.left_behind;
+  json["unkilled"] = ended.unkilled;
+  json["wall_us"] = ended.wall_us;
+  json["user_us"] = ended.user_us;
+  json["system_us"] = ended.system_us;
+  json["max_rss_kb"] = ended.max_rss_kb;
+  put(json, "memory_peak", ended.memory_peak);
+  put(json, "oom_kills", ended.oom_kills);
+  put(json, "io_read", ended.io_read);
+  put(json, "io_written", ended.io_written);
+  put(json, "pids_peak", ended.pids_peak);
+  if (!ended.not_applied.empty()) json["not_applied"] = ended.not_applied;
+  return document(json);
+}
+
+std::string json_of(const Error& failure) {
+  Json json;
+  json["status"] = "failed";
+  json["exit_code"] = exit_code_of(failure);
+  json["stage"] = name(failure.stage);
+  json["error"] = errno_name(failure.code);
+  json["subject"] = failure.subject;
+  return document(json);
+}
+
+Error error_of(const protocol::Failed& failed) {
+  auto stage = Stage::kNone;
+  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
+    if (name(static_cast<Stage>(number)) == failed.stage) stage = static_cast<Stage>(number);
+  }
+  return {errno_named(failed.error).value_or(EIO), stage, failed.subject};
+}
+
+Status replace_file(const std::string& path, const std::string& text) {
+  const auto draft = path + "." + std::to_string(::getpid());
+  ::unlink(draft.c_str());
+  UniqueFd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd) return Error::last(Stage::kFile, path);
+  const auto written = ::write(fd.get(), text.data(), text.size());
+  if (written != static_cast<ssize_t>(text.size())) {
+    const auto error =
+        written < 0 ? Error::last(Stage::kFile, path) : Error{EIO, Stage::kFile, path};
+    ::unlink(draft.c_str());
+    return error;
+  }
+  if (::rename(draft.c_str(), path.c_str()) != 0) return Error::last(Stage::kFile, path);
+  return Done{};
+}
+
+}  // namespace contained::cli
