@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "cli/command_options.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kLogSize = 64U << 20;
 constexpr std::uint32_t kLogKeep = 5;
+constexpr std::uint64_t kStopGraceMs = 5000;
 
 struct JobRun {
   SpaceName space;
@@ -157,6 +159,10 @@ bool may_outlive(const JobRun& asked) {
 
 int run_job(JobRun& asked) {
   finish(asked.command, command_words());
+  if (!asked.command.stop_said) asked.command.start.stop = {{SIGTERM, kStopGraceMs}};
+  if (asked.command.start.linger != protocol::Linger::kKill) {
+    throw CLI::ValidationError("--linger", "only kill: a job ends with its program");
+  }
   if (!may_outlive(asked)) return kRunFailed;
   const auto space = space_for(*asked.space);
   if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
