@@ -18,11 +18,11 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownCommand = 50;
 
-void put_text(const std::string& text) { (void)std::fwrite(text.data(), 1, text.size(), stdout); }
+void print_out(const std::string& text) { (void)std::fwrite(text.data(), 1, text.size(), stdout); }
 
 // Bytes of a command line are anything; JSON is UTF-8.
 void print_json(const Json& json) {
-  put_text(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  print_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string shown_command(const ProcRow& row) {
@@ -54,7 +54,7 @@ std::string how_it_is(const job::Entry& entry) {
 
 int check_job(const std::string& space, const std::string& name, bool verbose) {
   const auto entry = look_up(space, name);
-  if (verbose) put_text(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
+  if (verbose) print_out(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
   return entry && entry->running() ? kOk : kNo;
 }
 
@@ -146,7 +146,7 @@ int list_jobs(const JobList& asked) {
   for (const auto& entry : job::list(*space)) {
     if (asked.all || entry.running()) text += branch_of(asked, *space, entry);
   }
-  put_text(text + " ╯\n");
+  print_out(text + " ╯\n");
   return kOk;
 }
 

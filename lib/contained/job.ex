@@ -73,7 +73,9 @@ defmodule Contained.Job do
               :stdio_window,
               :max_output
             ] ++
-              [:launcher, :container]
+              [:launcher, :container, :linger]
+  # As of the command line.
+  @grace 5_000
   @longest_wait 4_000_000_000
 
   @doc """
@@ -90,7 +92,8 @@ defmodule Contained.Job do
     * `:on_exit` - a line for `sh`, run when all of the job has ended, with `CONTAINED_NAMESPACE`, `CONTAINED_NAME`, `CONTAINED_STATUS`,
       `CONTAINED_SIGNAL` and `CONTAINED_REASON` in its environment
 
-  and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:linger` is `:kill` unless given.
+  and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:delay_to_sigkill` is 5000
+  unless given. What the program has left behind is killed when it ends.
   """
   @spec run(name, name, [binary, ...], keyword) :: {:ok, pos_integer} | {:error, Error.t()}
   def run(namespace, name, command, opts \\ [])
@@ -101,8 +104,9 @@ defmodule Contained.Job do
     refuse!(opts)
     flags = Enum.flat_map(own, &flag/1)
 
-    with {:ok, command} <-
-           Command.new(:start, program, args, Keyword.put_new(opts, :linger, :kill)),
+    opts = [linger: :kill] ++ Keyword.put_new(opts, :delay_to_sigkill, @grace)
+
+    with {:ok, command} <- Command.new(:start, program, args, opts),
          do: Program.run(namespace, name, spec(command), flags)
   end
 
