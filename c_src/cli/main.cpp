@@ -12,6 +12,7 @@
 #include "cli/cli11.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/help.hpp"
+#include "cli/info.hpp"
 #include "cli/job.hpp"
 #include "cli/muontrap.hpp"
 #include "cli/report.hpp"
@@ -32,6 +33,7 @@ constexpr Subcommand kSubcommands[] = {
     {"run", add_run},
     {"cgroup", add_cgroup},
     {"muontrap", add_muontrap},
+    {"info", add_info},
     {"sink", add_sink},
     {"top", add_top},
 };
