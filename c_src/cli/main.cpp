@@ -15,6 +15,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/generate.hpp"
 #include "cli/help.hpp"
+#include "cli/info.hpp"
 #include "cli/job.hpp"
 #include "cli/log.hpp"
 #include "cli/muontrap.hpp"
@@ -33,17 +34,10 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
-    {"job", add_job},
-    {"run", add_run},
-    {"cgroup", add_cgroup},
-    {"dlog", add_dlog},
-    {"drlog", add_drlog},
-    {"dslog", add_dslog},
-    {"env", add_env},
-    {"log", add_log},
-    {"muontrap", add_muontrap},
-    {"sink", add_sink},
-    {"supervise", add_supervise},
+    {"job", add_job},   {"run", add_run},     {"cgroup", add_cgroup},
+    {"dlog", add_dlog}, {"drlog", add_drlog}, {"dslog", add_dslog},
+    {"env", add_env},   {"log", add_log},     {"muontrap", add_muontrap},
+    {"info", add_info}, {"sink", add_sink},   {"supervise", add_supervise},
     {"top", add_top},
 };
 
