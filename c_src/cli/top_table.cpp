@@ -40,7 +40,7 @@ std::string title(std::string text, bool sorted) {
   return text;
 }
 
-void cut_to(Line& pieces, int columns) {
+void cut_to(TopLine& pieces, int columns) {
   auto left = static_cast<std::size_t>(std::max(columns, 0));
   for (auto& piece : pieces) {
     piece.text.resize(std::min(piece.text.size(), left));
@@ -106,16 +106,16 @@ int name_width(const std::vector<TopRow>& rows, int columns) {
   return std::min(static_cast<int>(widest), most);
 }
 
-Line line_of(const TopRow& row, int name_columns, int columns) {
+TopLine line_of(const TopRow& row, int name_columns, int columns) {
   const auto& sample = row.sample;
   const auto name = shown(sample.name);
-  Line pieces = {{fmt::format("{:<{}.{}} {:>5} {:>6}", name, name_columns, name_columns,
-                              sample.processes, percent_text(row.cpu))},
-                 bar_piece(row.cpu),
-                 {fmt::format(" {:>6}", size_text(sample.memory))},
-                 bar_piece(row.memory),
-                 {fmt::format(" {:>6} {:>7} {}", format_time(sample.age_ms),
-                              rate_text(row.io_per_second), shown(sample.command))}};
+  TopLine pieces = {{fmt::format("{:<{}.{}} {:>5} {:>6}", name, name_columns, name_columns,
+                                 sample.processes, percent_text(row.cpu))},
+                    bar_piece(row.cpu),
+                    {fmt::format(" {:>6}", size_text(sample.memory))},
+                    bar_piece(row.memory),
+                    {fmt::format(" {:>6} {:>7} {}", format_time(sample.age_ms),
+                                 rate_text(row.io_per_second), shown(sample.command))}};
   cut_to(pieces, columns);
   return pieces;
 }

@@ -19,7 +19,7 @@ struct Piece {
   std::string text;
   Level level = Level::kPlain;
 };
-using Line = std::vector<Piece>;
+using TopLine = std::vector<Piece>;
 
 /// ASCII alone, so that a byte is a column; what cannot be shown is '?'.
 std::string shown(std::string_view text);
@@ -29,7 +29,7 @@ int name_width(const std::vector<TopRow>& rows, int columns);
 
 /// One line of the table and the one above it, for |columns|; longer ones are cut. The column by
 /// which rows are sorted stands in capitals.
-Line line_of(const TopRow& row, int name_columns, int columns);
+TopLine line_of(const TopRow& row, int name_columns, int columns);
 std::string heading(TopOrder order, int name_columns, int columns);
 
 /// "3 groups, 12 processes   cpu 41%   memory 1.2G of 8.0G"

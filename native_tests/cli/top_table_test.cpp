@@ -40,7 +40,7 @@ TopModel model() {
   return made;
 }
 
-std::string text(const Line& pieces) {
+std::string text(const TopLine& pieces) {
   return std::accumulate(pieces.begin(), pieces.end(), std::string(),
                          [](auto all, const auto& piece) { return all + piece.text; });
 }
