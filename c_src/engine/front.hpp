@@ -28,8 +28,8 @@ class FrontSignals {
 struct FrontOptions {
   cgroup::Wanted cgroups;
 
-  /// Whether the worker leaves our session, and with it the terminal. If not, what the terminal sends
-  /// reaches the command from there, and is not passed on.
+  /// Whether the worker leaves our session, and with it the terminal. If not, what the terminal
+  /// sends reaches the command from there, and is not passed on.
   bool new_session = false;
 
   /// Nevertheless passes on the terminal's TERM, INT, HUP and QUIT: for who does more than hand them on.
@@ -39,8 +39,8 @@ struct FrontOptions {
   std::function<int(asio::io_context&, const Place&, FrontSignals&)> work;
 };
 
-/// TERM, HUP, INT, QUIT, USR1, USR2, ALRM, WINCH and CONT are passed on; TSTP is, and stops the front.
-/// Returns the exit code of the program, in the front and in the worker.
+/// TERM, HUP, INT, QUIT, USR1, USR2, ALRM, WINCH and CONT are passed on; TSTP is, and stops the
+/// front. Returns the exit code of the program, in the front and in the worker.
 int run_front(const FrontOptions& options);
 
 }  // namespace contained::engine

@@ -11,8 +11,8 @@
 #include "engine/enclosure.hpp"
 #include "engine/environment.hpp"
 #include "engine/links.hpp"
-#include "engine/receiver.hpp"
 #include "engine/reaper.hpp"
+#include "engine/receiver.hpp"
 #include "engine/sealer.hpp"
 #include "engine/streams.hpp"
 #include "process/spawn.hpp"
@@ -31,9 +31,9 @@ struct Shared {
   process::Refused& refused;
   const Links& links;
   Sealer& sealer;
-  rlimit open_files;         ///< as the worker found it, for its children
-  int null_fd;               ///< /dev/null, read and write
-  std::string directory;     ///< what commands without a `cd` start in; empty: the worker's own
+  rlimit open_files;      ///< as the worker found it, for its children
+  int null_fd;            ///< /dev/null, read and write
+  std::string directory;  ///< what commands without a `cd` start in; empty: the worker's own
   std::function<void(protocol::Id, Leftover)> on_over;  ///< the session has ended
 };
 
@@ -87,6 +87,7 @@ class Live : public std::enable_shared_from_this<Live>,
   void on_stream_end() override { feed(session::StreamEnded{}); }
   void on_overflow() override { feed(session::OutputOverflowed{}); }
   void on_leader_exit(const process::Reaped& reaped) override;
+  void on_orphan_exit(pid_t pid, process::ExitStatus status) override;
   void on_look(Look look) override;
 
   Shared& shared_;

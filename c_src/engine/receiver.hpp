@@ -1,5 +1,5 @@
-// Receiver: who is told what becomes of commands. The VM, through its Outbox, or a program of ours in
-// the same process.
+// Receiver: who is told what becomes of commands. The VM, through its Outbox, or a program of ours
+// in the same process.
 #pragma once
 
 #include <cstddef>

@@ -9,9 +9,9 @@
 
 #include "engine/asio.hpp"
 #include "engine/feeder.hpp"
-#include "engine/receiver.hpp"
 #include "engine/pipes.hpp"
 #include "engine/pump.hpp"
+#include "engine/receiver.hpp"
 #include "protocol/message.hpp"
 #include "session/window.hpp"
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <optional>
 
+#include "engine/outbox.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
 #include "session/window.hpp"

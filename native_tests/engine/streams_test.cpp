@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "engine/outbox.hpp"
 #include "protocol/codec.hpp"
 #include "support/pipes.hpp"
 
