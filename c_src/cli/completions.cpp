@@ -32,7 +32,7 @@ std::string all_paths(const std::vector<Leaf>& leaves) {
   return pattern;
 }
 
-std::string completion_words(const CLI::App& app) {
+std::string option_words(const CLI::App& app) {
   std::string words;
   for (const auto* const option : shown_options(app)) {
     for (const auto& name : option_names(*option)) words += name + " ";
@@ -131,7 +131,7 @@ std::vector<GeneratedFile> bash_completion(const CLI::App& app) {
   auto text = kBashHead + ("      " + all_paths(leaves)) + ") path+=\" ${COMP_WORDS[i]}\" ;;\n";
   text += "    esac\n  done\n  case \"$path\" in\n";
   for (const auto& leaf : leaves) {
-    text += "    '" + leaf.path + "') options='" + completion_words(*leaf.app) + "' below='" +
+    text += "    '" + leaf.path + "') options='" + option_words(*leaf.app) + "' below='" +
             names_below(*leaf.app) + "'" + (leaf.app->get_prefix_command() ? " command=1" : "") +
             " ;;\n";
   }
