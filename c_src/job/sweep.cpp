@@ -9,9 +9,13 @@
 #include "job/life.hpp"
 
 namespace contained::job {
+namespace {
+
+constexpr int kSweepPauseMs = 20;
+
+}  // namespace
 
 bool sweep_groups(const Namespace& space) {
-  constexpr int kPauseMs = 20;
   const auto self = mark_of(::getpid());
   const cgroup::Owner owner{pid_namespace(), self.pid, self.start_time};
   auto ground = cgroup::Ground::create({.base = space.plot().path}, owner);
@@ -19,7 +23,7 @@ bool sweep_groups(const Namespace& space) {
   engine::Sweeper sweeper(*ground);
   while (!sweeper.over()) {
     sweeper.round();
-    ::poll(nullptr, 0, kPauseMs);
+    ::poll(nullptr, 0, kSweepPauseMs);
   }
   const auto gone = ground->destroy();
   return ground->stale().empty() && gone && *gone;
