@@ -52,12 +52,12 @@ void Machine::launch(Task task) {
   act(Launch{task});
 }
 
-void Machine::stop(Task task) {
+void Machine::stop(Task task, bool told) {
   auto& it = state(task);
   if (it.phase == Phase::kStopping) return;
   if (it.phase == Phase::kRunning) tell(task, Event::kStop);
   it.phase = Phase::kStopping;
-  act(Stop{task});
+  act(Stop{task, told});
 }
 
 // ---- Facts
@@ -128,10 +128,10 @@ void Machine::pass_on(Task task, int number) {
   act(Send{task, number});
 }
 
-void Machine::on(const StopAsked&) {
+void Machine::on(const StopAsked& fact) {
   if (std::exchange(stopping_, true) || winding_down_) return;
   act(Disarm{Timer::kTimeout});
-  if (state(Task::kCommand).phase != Phase::kIdle) return stop(Task::kCommand);
+  if (state(Task::kCommand).phase != Phase::kIdle) return stop(Task::kCommand, fact.by_terminal);
   act(Disarm{Timer::kStartCommand});
   wind_down();
 }

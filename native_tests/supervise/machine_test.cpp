@@ -24,7 +24,9 @@ std::string timer_name(Timer timer) {
 
 struct Words {
   std::string operator()(const Launch& it) const { return "launch " + task_name(it.task); }
-  std::string operator()(const Stop& it) const { return "stop " + task_name(it.task); }
+  std::string operator()(const Stop& it) const {
+    return "stop " + task_name(it.task) + (it.told ? " later" : "");
+  }
   std::string operator()(const Arm& it) const {
     return fmt::format("arm {} {}", timer_name(it.timer), it.after);
   }
@@ -161,6 +163,10 @@ TEST(MachineTest, StopWaitsForTheEnd) {
   EXPECT_EQ(talk.say(StopAsked{}), "'cmd stop 10', stop cmd");
   EXPECT_EQ(talk.say(StopAsked{}), "");
   EXPECT_EQ(talk.say(killed(SIGKILL)), "'cmd exit 10 9', finish 137");
+}
+
+TEST(MachineTest, WhatTheTerminalHasToldItIsNotRepeatedAtOnce) {
+  EXPECT_EQ(running(brisk()).say(StopAsked{.by_terminal = true}), "'cmd stop 10', stop cmd later");
 }
 
 TEST(MachineTest, StopComesBeforeItHasStarted) {
