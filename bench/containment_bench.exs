@@ -41,26 +41,7 @@ defmodule Bench.Containment do
       by_itself <= by_port / 3
     )
 
-    exits()
     Command.stop(process, [])
-  end
-
-  defp exits do
-    times = Enum.sort(for _ <- 1..1_000, do: exit_told())
-    {median, longest} = {median(times), List.last(times)}
-    row("exit of 1,000 to pidfd's message", "-", "#{median} us", "-", "< 5 ms", longest < 5_000)
-  end
-
-  defp exit_told do
-    port = Port.open({:spawn_executable, "/bin/sleep"}, [:exit_status, args: ["600"]])
-    {:os_pid, pid} = Port.info(port, :os_pid)
-    {:ok, handle} = Contained.Native.open(pid)
-    {:ok, ref} = Contained.Native.monitor(handle)
-
-    time(fn ->
-      {:ok, nil} = Contained.Native.signal(handle, 9)
-      receive do: ({:contained_exit, ^ref, _handle} -> :ok)
-    end)
   end
 
   defp against(without, what, with_group) do

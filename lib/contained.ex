@@ -257,6 +257,19 @@ defmodule Contained do
   Returns the version, the launchers with what they can do on this machine, and the running commands; and under
   `:native` whether the native functions are there: `:loaded`, or `{:not_loaded, reason}`.
 
+  What commands may have here is tried, not read from sysctls, which tell nothing of AppArmor, of the seccomp profile of a
+  container or of a masked `/proc`: the port program starts a child of its own in each way, and a minute long the answer
+  is kept. Each is `true`, `:user` (together with a namespace of users), or `{:error, words}`, the words those of the error that a
+  command would get, with what to do:
+
+    * `:namespaces` - a map of `:pid`, `:mount`, `:uts`, `:ipc`, `:net`, `:user`, `:cgroup` and `:time`
+    * `:pid_isolation` - the two of that option together, with a `/proc` of their own
+    * `:seccomp` - a filter of system calls
+    * `:landlock` - the kernel's version of Landlock in the place of `true`
+
+  Whether control groups can be written is under `:launchers`, of those whose port program runs: `:containment`, `:cgroup` and `:limits`
+  are what has been found by making the first group.
+
   Of a launcher whose port program runs, `:seccomp` says whether filters of system calls can be applied, and
   `:landlock` is the kernel's version of Landlock, or `nil` without it.
   """

@@ -92,6 +92,11 @@ Status Cell::chown(uid_t uid, gid_t gid) {
   return Done{};
 }
 
+Result<std::string> Cell::shown() const {
+  if (!valid() || track_.is_v1()) return Error{ENOTSUP, Stage::kCgroup, "shown"};
+  return shown_path(track_.fd());
+}
+
 std::string Cell::path() const {
   if (!valid()) return {};
   return fmt::format("{}/{}/{}", trees_->track().path(), parent_, name());

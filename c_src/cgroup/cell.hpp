@@ -41,12 +41,18 @@ class Cell : public Quarters {
   /// Whoever is told may alter them, so they serve no other command afterwards.
   std::vector<Address> addresses();
 
+  /// It serves no other command afterwards.
+  void keep_from_others() { reusable_ = false; }
+
   /// Gives the v2 group, and the files of /sys/kernel/cgroup/delegate in it, to that user. ENOTSUP
   /// on pure v1: there is no safe delegation.
   Status chown(uid_t uid, gid_t gid);
 
   /// Absolute directory of the tracking group.
   std::string path() const;
+
+  /// How /proc shows the v2 group. ENOTSUP without one.
+  Result<std::string> shown() const;
 
   const std::string& name() const { return track_.name(); }
   const std::string& group() const { return parent_; }

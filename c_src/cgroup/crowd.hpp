@@ -55,6 +55,14 @@ class Crowd {
   Result<Stats> stats() const;
   Events events() const;
 
+  /// Its own group of memory on v1, if it has one, and with |below| those below it, each with its
+  /// inode number, which is its name among all. None on v2, where memory.events tells.
+  struct MemoryGroup {
+    std::uint64_t inode = 0;
+    UniqueFd directory;
+  };
+  std::vector<MemoryGroup> memory_groups(bool below) const;
+
   /// All of them. See Cell::freeze().
   Status freeze();
   Status thaw();

@@ -1,4 +1,7 @@
 // What a crowd has used, and what it may.
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/file.hpp"
@@ -56,6 +59,21 @@ std::uint64_t Crowd::counted(std::string_view controller, std::string_view name)
 Crowd::Events Crowd::events() const {
   return {counted("memory", "memory_oom_kill"), counted("memory", "memory_max_events"),
           counted("pids", "pids_max_events")};
+}
+
+std::vector<Crowd::MemoryGroup> Crowd::memory_groups(bool below) const {
+  std::vector<MemoryGroup> all;
+  const auto home = held_->trees.home("memory");
+  const auto* const group = group_of("memory");
+  if (!home || home->version != Version::kV1 || group == nullptr) return all;
+  const auto add = [&](int dirfd) {
+    struct stat info = {};
+    UniqueFd copy(::fcntl(dirfd, F_DUPFD_CLOEXEC, 0));
+    if (copy && ::fstat(dirfd, &info) == 0) all.push_back({info.st_ino, std::move(copy)});
+  };
+  add(group->fd());
+  if (below) for_each_below(group->fd(), add);
+  return all;
 }
 
 Result<Stats> Crowd::stats() const {

@@ -177,6 +177,14 @@ bool lies_within(std::string_view path, std::string_view group) {
   return path.ends_with(kDeleted) && path.substr(0, path.size() - kDeleted.size()) == group;
 }
 
+Result<std::string> shown_group(pid_t pid) {
+  auto text = read_file_at(AT_FDCWD, fmt::format("/proc/{}/cgroup", pid));
+  if (!text) return text.error();
+  auto path = parse_path(*text, {});
+  if (path && path->ends_with(kDeleted)) path->resize(path->size() - kDeleted.size());
+  return path;
+}
+
 Result<Layout> choose_layout(const std::vector<Mount>& mounts, std::string_view path) {
   Error error{ENODEV, Stage::kCgroup, "cgroup2"};
   for (const auto& mount : mounts) {

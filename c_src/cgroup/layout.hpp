@@ -47,6 +47,9 @@ Result<std::string> shown_path(int dirfd);
 /// of a removed group shows "<path> (deleted)" and still counts.
 bool lies_within(std::string_view path, std::string_view group);
 
+/// The v2 group of |pid| as /proc shows it, as that of a zombie, too, whose group has been removed.
+Result<std::string> shown_group(pid_t pid);
+
 struct Layout {
   std::string mountpoint;  ///< of the v2 hierarchy
   std::string own;         ///< absolute directory of our own v2 group

@@ -13,6 +13,7 @@
 #include "cli/cli11.hpp"
 #include "cli/env.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/generate.hpp"
 #include "cli/help.hpp"
 #include "cli/log.hpp"
 #include "cli/muontrap.hpp"
@@ -97,6 +98,7 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
   for (const auto& command : kSubcommands) {
     if (!known || called(command)) command.add(app, exit_code);
   }
+  if (!known) add_generate(app, exit_code);
 }
 
 int usage_error(const CLI::ParseError& error, const Words& words) {

@@ -38,6 +38,9 @@ class EnclosureOwner {
   /// The leader has been reaped; once.
   virtual void on_leader_exit(const process::Reaped& reaped) = 0;
 
+  /// A descendant that had lost its parent has been reaped; before the on_look() of an empty one.
+  virtual void on_orphan_exit(pid_t, process::ExitStatus) {}
+
   /// Answers check(); after watch() told when it has become empty.
   virtual void on_look(Look look) = 0;
 };

@@ -137,7 +137,7 @@ void Engine::handle(const protocol::Start& request) {
   if (mode_ == Mode::kClosing) return refuse("shutting_down");
   if (household_.find(request.id)) return refuse("id_in_use");
   const auto live = household_.start(request);
-  if (live) return;
+  if (live) return groups_.on_start(request.placement.group, !request.placement.limits.empty());
   const auto& error = live.error();
   const auto& subject = error.subject.empty() ? request.program : error.subject;
   outbox_.send(protocol::Failed{request.id, name(error.stage), errno_name(error.code), subject});

@@ -50,7 +50,8 @@ GroupEnclosure::GroupEnclosure(GroupContext context, const protocol::Start& requ
       asked_(request_of(request.placement)),
       delegate_(request.placement.delegate),
       uid_(request.identity.uid.value_or(::geteuid())),
-      gid_(request.identity.gid.value_or(::getegid())) {}
+      gid_(request.identity.gid.value_or(::getegid())),
+      orphans_(request.orphans) {}
 
 Result<UniqueFd> GroupEnclosure::start(process::SpawnSpec spec, EnclosureOwner& owner) {
   auto spawned = enter(spec);
@@ -71,17 +72,33 @@ Result<UniqueFd> GroupEnclosure::start(process::SpawnSpec spec, EnclosureOwner& 
 Result<process::Spawned> GroupEnclosure::enter(process::SpawnSpec& spec) {
   auto cell = context_.ground.make(asked_);
   if (!cell) return cell.error();
-  const auto given = delegate_ ? cell->chown(uid_, gid_) : Status(Done{});
+  const auto ready = prepare(*cell, spec.isolation.own_init);
   spec.cgroup_fd = cell->clone_fd();
   spec.attach_fds = cell->procs_fds();
-  auto spawned = given ? spawn(spec) : Result<process::Spawned>(given.error());
+  auto spawned = ready ? spawn(spec) : Result<process::Spawned>(ready.error());
   cell_ = std::move(*cell);
   if (!spawned) {
     if (spawned.error().stage == Stage::kCgroup) distrust();
+    forget_orphans();
     (void)context_.ground.give_back(cell_);
     cell_ = {};
   }
   return spawned;
+}
+
+Status GroupEnclosure::prepare(cgroup::Cell& cell, bool own_init) {
+  if (delegate_) {
+    auto given = cell.chown(uid_, gid_);
+    if (!given) return given;
+  }
+  if (!orphans_ || own_init) return Done{};
+  auto shown = cell.shown();
+  if (!shown) return Error{ENOTSUP, Stage::kOption, "orphans"};
+  adopted_ = std::move(*shown);
+  context_.reaper.adopt(adopted_, [weak = weak_from_this()](const process::Reaped& orphan) {
+    if (const auto self = weak.lock()) self->tell_of_orphan(orphan.pid, orphan.status);
+  });
+  return Done{};
 }
 
 Result<process::Spawned> GroupEnclosure::spawn(const process::SpawnSpec& spec) {
@@ -93,8 +110,7 @@ Result<process::Spawned> GroupEnclosure::spawn(const process::SpawnSpec& spec) {
   return process::Spawned{std::move(spawned->stub), std::move(spawned->status)};
 }
 
-// A group that was killed is not given to others.
-void GroupEnclosure::distrust() { (void)cell_.kill(); }
+void GroupEnclosure::distrust() { cell_.keep_from_others(); }
 
 void GroupEnclosure::on_exit(const process::Reaped& reaped) {
   if (line_) {
@@ -102,7 +118,8 @@ void GroupEnclosure::on_exit(const process::Reaped& reaped) {
     line_->close();
   }
   child_.mark_reaped();
-  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it.
+  // Not by us: perhaps through cgroup.kill, by somebody who killed the spare groups with it. Others
+  // of the command may live.
   if (reaped.status == kKilled && !killed_ && cell_.valid()) {
     context_.ground.clear_spares();
     distrust();
@@ -110,6 +127,19 @@ void GroupEnclosure::on_exit(const process::Reaped& reaped) {
   // An init that was killed, with all of its namespace, has not told of the leader.
   if (last_) return leader_exited(last_->status, last_->usage);
   leader_exited(reaped.status, reaped.usage);
+}
+
+void GroupEnclosure::on_orphan_exited(const process::StubOrphanExited& event) {
+  tell_of_orphan(event.pid, event.status);
+}
+
+void GroupEnclosure::tell_of_orphan(pid_t pid, process::ExitStatus status) {
+  if (owner_ != nullptr) owner_->on_orphan_exit(pid, status);
+}
+
+void GroupEnclosure::forget_orphans() {
+  if (!adopted_.empty()) context_.reaper.forget(adopted_);
+  adopted_.clear();
 }
 
 // With nobody else left the init ends as well: until then the group is not empty.
@@ -135,8 +165,10 @@ std::vector<pid_t> GroupEnclosure::processes() const {
 
 // ---- Signals
 
+// An init that is to tell of its orphans is let do it for a moment: killed itself it tells nothing.
 void GroupEnclosure::kill() {
   killed_ = true;
+  if (orphans_ && line_ && line_->open() && kills_by_init_-- > 0) return line_->kill();
   if (cell_.valid()) (void)cell_.kill();
   (void)child_.signal(SIGKILL);
 }
@@ -200,6 +232,8 @@ void GroupEnclosure::check() {
   cell_ = {};
   events_.reset();
   watching_ = false;
+  if (!adopted_.empty()) context_.reaper.reap_dying(adopted_);
+  forget_orphans();
   tell({});
 }
 
@@ -245,6 +279,11 @@ void GroupEnclosure::tell(Look look) {
 }
 
 // ---- The end
+
+void GroupEnclosure::detach() {
+  forget_orphans();
+  owner_ = nullptr;
+}
 
 void GroupEnclosure::account(protocol::Ended& ended) {
   const auto cpu = usage_.cpu.value_or(cgroup::CpuTime{microseconds(usage_of_leader_.ru_utime),

@@ -38,15 +38,19 @@ class GroupEnclosure final : public Enclosure,
   void account(protocol::Ended& ended) override;
   bool out_of_memory() const override { return usage_.oom_kills.value_or(0) > 0; }
   cgroup::Cell* cell() override { return cell_.valid() ? &cell_ : nullptr; }
-  void detach() override { owner_ = nullptr; }
+  void detach() override;
   bool tend(bool kill) override;
 
  private:
   Result<process::Spawned> enter(process::SpawnSpec& spec);
   Result<process::Spawned> spawn(const process::SpawnSpec& spec);
+  Status prepare(cgroup::Cell& cell, bool own_init);
+  void forget_orphans();
+  void tell_of_orphan(pid_t pid, process::ExitStatus status);
   void on_exit(const process::Reaped& reaped);
   void on_leader_exited(const process::StubLeaderExited& event) override;
   void on_count(std::uint64_t) override {}
+  void on_orphan_exited(const process::StubOrphanExited& event) override;
   void leader_exited(process::ExitStatus status, const rusage& usage);
   Status signal_all(int number, std::unordered_set<pid_t> told, Status sent);
   void signal_by_init(int number, bool all, std::function<void(Status)> done);
@@ -61,6 +65,8 @@ class GroupEnclosure final : public Enclosure,
   bool delegate_;
   uid_t uid_;
   gid_t gid_;
+  bool orphans_;         ///< told by us; else by the init, or not at all
+  std::string adopted_;  ///< what they are known by
   EnclosureOwner* owner_ = nullptr;
   cgroup::Cell cell_;
   process::Child child_;            ///< the leader, or its init
@@ -74,6 +80,7 @@ class GroupEnclosure final : public Enclosure,
   std::optional<asio::steady_timer> recheck_;
   bool watching_ = false;
   bool killed_ = false;
+  int kills_by_init_ = 4;  ///< within 150 ms, see session::Shutdown
 };
 
 }  // namespace contained::engine

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cgroup/alarm.hpp"
 #include "engine/control.hpp"
 
 namespace contained::engine {
@@ -24,6 +26,12 @@ constexpr int kMostRoundsOfAnEnd = 1000;
 
 // A group that meets its limit all the time is told of so often at most.
 constexpr milliseconds kRest{100};
+
+// So many looks follow an alarm, until something has been counted.
+constexpr int kLooksAfterAlarm = 20;
+
+// Of a crowd on v1; the rest are found when somebody looks.
+constexpr std::size_t kMostAlarms = 64;
 
 constexpr const char* kEventFiles[] = {"cgroup.events", "memory.events", "pids.events"};
 
@@ -92,7 +100,9 @@ void Groups::finish(const std::shared_ptr<End>& end) {
   if (!crowd) return done(end->ref, crowd.error());
   auto over = crowd->remove_or_kill(end->remove);
   if (over && *over) return done(end->ref, Done{});
-  if (++end->rounds > kMostRoundsOfAnEnd) {
+  // Nobody is left, and nobody can remove it.
+  const bool hopeless = !over && over.error().code == EROFS && crowd->processes().empty();
+  if (hopeless || ++end->rounds > kMostRoundsOfAnEnd) {
     return done(end->ref, over ? Error{EBUSY, Stage::kCgroup, end->group} : over.error());
   }
   after(io_, kRoundPause, [this, end] { finish(end); });
@@ -110,6 +120,7 @@ void Groups::watch(cgroup::Crowd& crowd, std::uint32_t ref) {
   }
   auto& watch = watches_[crowd.name()];
   add_files(crowd, watch);
+  add_alarms(crowd, watch, true);
   done(ref, Done{});
   tell(crowd, watch);
 }
@@ -125,6 +136,47 @@ void Groups::add_files(cgroup::Crowd& crowd, Watch& watch) {
       watch.descriptors.insert(descriptor);
       names_[descriptor] = crowd.name();
     }
+  }
+}
+
+// A group's alarm does not ring for a limit of one below it.
+void Groups::add_alarms(cgroup::Crowd& crowd, Watch& watch, bool below) {
+  for (const auto& [inode, directory] : crowd.memory_groups(below)) {
+    if (watch.alarms.contains(inode) || watch.alarms.size() == kMostAlarms) continue;
+    auto alarm = cgroup::memory_alarm(directory.get());
+    if (!alarm) return;
+    const auto added = watch.alarms.emplace(inode, Descriptor(io_, alarm->release())).first;
+    await_alarm(crowd.name(), inode, added->second);
+  }
+}
+
+// One that has rung is done: what is still there gets another one.
+void Groups::await_alarm(const std::string& group, std::uint64_t inode, Descriptor& alarm) {
+  alarm.async_wait(Descriptor::wait_read,
+                   [this, group, inode](const boost::system::error_code& error) {
+                     if (!error) ring(group, inode);
+                   });
+}
+
+// It rings at the end of its group, too.
+void Groups::ring(const std::string& group, std::uint64_t inode) {
+  const auto found = watches_.find(group);
+  if (found == watches_.end()) return;
+  found->second.alarms.erase(inode);
+  const auto crowd = ground_.crowd(group);
+  const auto there = crowd ? crowd->memory_groups(true) : std::vector<cgroup::Crowd::MemoryGroup>();
+  const bool lives = std::any_of(there.begin(), there.end(),
+                                 [inode](const auto& each) { return each.inode == inode; });
+  if (lives) found->second.looks = kLooksAfterAlarm;
+  look(group);
+}
+
+// Its group of memory may be new.
+void Groups::on_start(const std::string& group, bool limited) {
+  for (auto& [name, watch] : watches_) {
+    if (group != name && !group.starts_with(name + '/')) continue;
+    auto crowd = ground_.crowd(name);
+    if (crowd) add_alarms(*crowd, watch, limited);
   }
 }
 
@@ -177,11 +229,13 @@ void Groups::rest(const std::string& group) {
   const auto found = watches_.find(group);
   if (found == watches_.end()) return;
   auto& watch = found->second;
-  watch.resting = std::exchange(watch.stale, false);
+  watch.resting = std::exchange(watch.stale, false) || watch.looks > 0;
   if (!watch.resting) return;
   auto crowd = ground_.crowd(group);
   if (!crowd || !crowd->exists()) return;
+  if (watch.looks > 0) --watch.looks;
   add_files(*crowd, watch);
+  add_alarms(*crowd, watch, true);
   tell(*crowd, watch);
   after(io_, kRest, [this, group] { rest(group); });
 }
@@ -192,7 +246,10 @@ void Groups::tell(cgroup::Crowd& crowd, Watch& watch) {
   const auto send = [&](std::string_view kind, std::string_view limit, std::uint64_t count) {
     outbox_.send(protocol::GroupEvent{crowd.name(), kind, limit, count});
   };
-  if (now.oom_kills > before.oom_kills) send("oom", {}, now.oom_kills);
+  if (now.oom_kills > before.oom_kills) {
+    watch.looks = 0;
+    send("oom", {}, now.oom_kills);
+  }
   if (now.memory_max > before.memory_max) send("limit_hit", "memory", now.memory_max);
   if (now.pids_max > before.pids_max) send("limit_hit", "pids", now.pids_max);
   const auto busy = crowd.populated();

@@ -109,6 +109,12 @@ void Live::on_leader_exit(const process::Reaped& reaped) {
   feed(session::LeaderExited{reaped.status});
 }
 
+void Live::on_orphan_exit(pid_t pid, process::ExitStatus status) {
+  settle_exec();
+  shared_.receiver.send(
+      protocol::OrphanExit{id_, pid, status.exited, status.code, status.core_dumped});
+}
+
 void Live::on_look(Look look) {
   if (enclosure_->out_of_memory()) feed(session::MemoryExhausted{});
   feed(session::GroupChecked{look.populated, look.processes});

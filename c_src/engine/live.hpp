@@ -87,6 +87,7 @@ class Live : public std::enable_shared_from_this<Live>,
   void on_stream_end() override { feed(session::StreamEnded{}); }
   void on_overflow() override { feed(session::OutputOverflowed{}); }
   void on_leader_exit(const process::Reaped& reaped) override;
+  void on_orphan_exit(pid_t pid, process::ExitStatus status) override;
   void on_look(Look look) override;
 
   Shared& shared_;

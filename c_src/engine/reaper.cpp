@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/proc.hpp"
+#include "cgroup/layout.hpp"
 #include "process/child.hpp"
 
 namespace contained::engine {
@@ -59,9 +60,51 @@ void Reaper::read_signals() {
 
 // One SIGCHLD may stand for many children.
 void Reaper::reap() {
-  for (auto reaped = process::reap_one(); reaped.pid > 0; reaped = process::reap_one()) {
+  for (auto reaped = reap_next(); reaped.pid > 0; reaped = reap_next()) {
     const auto watched = watched_.extract(reaped.pid);
     if (watched) watched.mapped()(reaped);
+  }
+}
+
+// Whose orphan it is, is known until it is reaped. A heir may be forgotten by what it is told.
+process::Reaped Reaper::reap_next() {
+  if (heirs_.empty()) return process::reap_one();
+  const pid_t pid = process::find_dead();
+  if (pid == 0) return {};
+  const auto* const heir = watched_.contains(pid) ? nullptr : heir_of(pid);
+  const auto tell = heir != nullptr ? *heir : OnExit();
+  const auto reaped = process::reap_child(pid);
+  if (tell) tell(reaped);
+  return reaped;
+}
+
+const Reaper::OnExit* Reaper::heir_of(pid_t pid) const {
+  auto group = cgroup::shown_group(pid);
+  if (!group) return nullptr;
+  for (auto& path = *group; !path.empty(); path.resize(path.rfind('/'))) {
+    const auto heir = heirs_.find(path);
+    if (heir != heirs_.end()) return &heir->second;
+    if (path.find('/') == std::string::npos) break;
+  }
+  return nullptr;
+}
+
+void Reaper::reap_dying(const std::string& shown) {
+  constexpr int kMostLooks = 50;
+  constexpr useconds_t kPause = 100;
+  const auto found = heirs_.find(shown);
+  if (found == heirs_.end()) return;
+  const auto tell = found->second;
+  for (const pid_t pid : children_of(::getpid())) {
+    if (watched_.contains(pid)) continue;
+    const auto group = cgroup::shown_group(pid);
+    if (!group || !cgroup::lies_within(*group, shown)) continue;
+    auto reaped = process::reap_child(pid);
+    for (int look = 0; reaped.pid == 0 && look < kMostLooks; ++look) {
+      ::usleep(kPause);
+      reaped = process::reap_child(pid);
+    }
+    if (reaped.pid != 0) tell(reaped);
   }
 }
 

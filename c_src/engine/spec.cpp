@@ -72,7 +72,8 @@ process::Namespaces implied_by(const protocol::Isolation& asked) {
   const bool mounts = asked.root || asked.chroot || !asked.binds.empty() || !asked.tmpfs.empty() ||
                       asked.read_only_root;
   const bool alone = asked.network == protocol::Isolation::Network::kNone;
-  return (mounts ? process::kNewMount : 0) | (alone ? process::kNewNet : 0);
+  return (mounts ? process::kNewMount : 0) | (alone ? process::kNewNet : 0) |
+         (asked.time_offsets.empty() ? 0 : process::kNewTime);
 }
 
 std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked) {
@@ -80,6 +81,16 @@ std::vector<process::IdMap> id_map_of(const std::vector<protocol::IdMap>& asked)
   map.reserve(asked.size());
   for (const auto& [inside, outside, count] : asked) map.push_back({inside, outside, count});
   return map;
+}
+
+std::vector<process::TimeOffset> offsets_of(const std::vector<protocol::TimeOffset>& asked) {
+  std::vector<process::TimeOffset> offsets;
+  for (const auto& [boottime, amount] : asked) {
+    const auto clock =
+        boottime ? process::TimeOffset::Clock::kBoottime : process::TimeOffset::Clock::kMonotonic;
+    offsets.push_back({clock, amount});
+  }
+  return offsets;
 }
 
 process::Isolation isolation_of(const protocol::Isolation& asked) {
@@ -91,6 +102,7 @@ process::Isolation isolation_of(const protocol::Isolation& asked) {
   isolation.own_init = isolation.has(process::kNewPid) && !asked.program_is_init;
   isolation.hostname = asked.hostname;
   if (asked.network == protocol::Isolation::Network::kPath) isolation.netns = asked.netns;
+  isolation.time_offsets = offsets_of(asked.time_offsets);
   isolation.root = asked.root;
   isolation.chroot = asked.chroot;
   for (const auto& [source, target, read_only] : asked.binds) {
@@ -122,6 +134,7 @@ Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environ
   spec.env = environment.with(request.env, request.clear_env);
   spec.cd = request.cd;
   spec.inherit_cd = !spec.cd;
+  spec.tell_orphans = request.orphans;
   spec.new_session = !request.keep_session;
   spec.isolation = isolation_of(request.isolation);
   if (!spec.cd && !vm_directory.empty()) {

@@ -62,6 +62,10 @@ void StubEnclosure::on_count(std::uint64_t processes) {
   if (processes > 0) tell({true, processes});
 }
 
+void StubEnclosure::on_orphan_exited(const process::StubOrphanExited& event) {
+  if (owner_ != nullptr) owner_->on_orphan_exit(event.pid, event.status);
+}
+
 // With it the session is empty; or it was killed, and what it had above it is now below us.
 void StubEnclosure::on_stub_exit(const process::Reaped& reaped) {
   line_->read_events();

@@ -39,6 +39,7 @@ class StubEnclosure final : public Enclosure,
   Status refuse_limits() const;
   void on_leader_exited(const process::StubLeaderExited& event) override;
   void on_count(std::uint64_t processes) override;
+  void on_orphan_exited(const process::StubOrphanExited& event) override;
   void on_stub_exit(const process::Reaped& reaped);
   void watch_orphaned_leader();
   void leader_exited(process::ExitStatus status, const rusage& usage);

@@ -18,6 +18,7 @@ class StubLineOwner {
   virtual ~StubLineOwner() = default;
   virtual void on_leader_exited(const process::StubLeaderExited& event) = 0;
   virtual void on_count(std::uint64_t processes) = 0;
+  virtual void on_orphan_exited(const process::StubOrphanExited& event) = 0;
 };
 
 class StubLine : public std::enable_shared_from_this<StubLine> {
@@ -50,6 +51,7 @@ class StubLine : public std::enable_shared_from_this<StubLine> {
   void on(const process::StubLeaderExited& event) { owner_.on_leader_exited(event); }
   void on(const process::StubSignaled& event);
   void on(const process::StubCount& event) { owner_.on_count(event.processes); }
+  void on(const process::StubOrphanExited& event) { owner_.on_orphan_exited(event); }
   void on(const process::StubClosed&) { close(); }
 
   StubLineOwner& owner_;

@@ -134,6 +134,7 @@ Result<Arguments> parse_arguments(Words arguments) {
   if (first == "--identity" && arguments.size() > 1) return parse_identity(arguments.subspan(1));
   if (first == "--sink" && arguments.size() > 1) return sink_arguments(arguments.subspan(1));
   if (first == "--lock" && arguments.size() == 2) return lock_arguments(arguments[1]);
+  if (first == "--probe" && arguments.size() == 1) return in_mode(Arguments::Mode::kProbe);
   if (first == "--version" && arguments.size() == 1) return in_mode(Arguments::Mode::kVersion);
   return parse_serving(arguments);
 }

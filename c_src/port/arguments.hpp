@@ -20,7 +20,7 @@ struct Victim {
 };
 
 struct Arguments {
-  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity, kSink, kLock };
+  enum class Mode : std::uint8_t { kServe, kKill, kVersion, kIdentity, kSink, kLock, kProbe };
   Mode mode = Mode::kServe;
 
   // kServe
@@ -46,6 +46,8 @@ inline constexpr char kUsage[] =
     "       contained_port --sink [report=FD] file=PATH|syslog=IDENT|fd=N [WORD...]...\n"
     "                                            writes stdin to logs, see c_src/sink/options.hpp\n"
     "       contained_port --lock FILE            holds it locked, see c_src/port/lock.hpp\n"
+    "       contained_port --probe                what this machine allows, see "
+    "c_src/port/probe.hpp\n"
     "       contained_port --version\n";
 
 /// |arguments| without the program's name. EINVAL, the offending word as subject.

@@ -13,6 +13,7 @@
 #include "engine/guardian.hpp"
 #include "port/arguments.hpp"
 #include "port/lock.hpp"
+#include "port/probe.hpp"
 #include "process/child.hpp"
 #include "process/identity.hpp"
 #include "sink/sink.hpp"
@@ -95,6 +96,9 @@ int main(int argc, char** argv) {
       return contained::sink::run(arguments.value().sink);
     case Arguments::Mode::kLock:
       return contained::port::hold_lock(arguments.value().lock);
+    case Arguments::Mode::kProbe:
+      fmt::print("{}", contained::port::probe_report());
+      return 0;
     case Arguments::Mode::kServe:
       break;
   }

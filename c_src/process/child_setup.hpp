@@ -62,6 +62,7 @@ struct ChildPlan {
   SignalBits reset_signals = kAllSignals;
 
   bool close_range_refused = false;
+  bool tell_orphans = false;  ///< see SpawnSpec
 };
 static_assert(std::is_trivially_destructible_v<ChildPlan>);
 static_assert(std::is_trivially_copyable_v<ChildPlan>);

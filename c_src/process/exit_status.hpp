@@ -28,4 +28,10 @@ struct Reaped {
 /// Reaps one ended child without blocking; pid 0 when there is none to reap.
 Reaped reap_one();
 
+/// A child that reap_one() could reap; 0 when there is none.
+pid_t find_dead();
+
+/// Reaps the child |pid| without blocking; pid 0 when it has not ended.
+Reaped reap_child(pid_t pid);
+
 }  // namespace contained::process

@@ -49,9 +49,7 @@ Error error_of_fork(int code, bool into_cgroup, Namespaces made) {
   const bool about_them =
       code == EPERM || code == ENOSPC || code == EUSERS || code == EINVAL || code == ENOSYS;
   if (made == 0 || !about_them) return Error{code, stage_of(code, into_cgroup), {}};
-  const bool unknown = code == EINVAL || code == ENOSYS;
-  const auto guilty = unknown && (made & kNewTime) != 0 ? kNewTime : made;
-  return Error{code, Stage::kNamespace, first_name(guilty)};
+  return Error{code, Stage::kNamespace, first_name(made)};
 }
 
 // Not with CLONE_VFORK: an exec on a dead file server would stop us with it.
@@ -72,13 +70,9 @@ Result<Forked> fork_by_clone3(int cgroup_fd, Namespaces made) {
   return Forked{static_cast<pid_t>(pid), UniqueFd(pidfd)};
 }
 
-// clone(2) as a fork; of the namespaces it has all but that of time, whose flag is a signal's.
+// clone(2) as a fork.
 pid_t clone_process(Namespaces made) {
   if (made == 0) return ::fork();
-  if ((made & kNewTime) != 0) {
-    errno = ENOSYS;
-    return -1;
-  }
   const auto flags = static_cast<unsigned long>(made | SIGCHLD);
 #if defined(__s390__) || defined(__CRIS__)
   return static_cast<pid_t>(::syscall(SYS_clone, nullptr, flags, nullptr, nullptr, nullptr));

@@ -37,7 +37,8 @@ int signal_all(int number) { return ::kill(-1, number) == 0 ? 0 : errno; }
 
 class Init {
  public:
-  Init(pid_t leader, int signals) : leader_(leader), signals_(signals) {}
+  Init(pid_t leader, int signals, bool tell_orphans)
+      : leader_(leader), signals_(signals), tell_orphans_(tell_orphans) {}
 
   // Until nobody is left.
   void run() {
@@ -49,7 +50,11 @@ class Init {
   bool reap() {
     std::optional<Reaped> leader;
     for (auto reaped = reap_one(); reaped.pid > 0; reaped = reap_one()) {
-      if (leader_running_ && reaped.pid == leader_) leader = reaped;
+      if (leader_running_ && reaped.pid == leader_) {
+        leader = reaped;
+      } else if (tell_orphans_) {
+        tell_of_orphan(kControlFd, reaped);
+      }
     }
     const bool others = has_children();
     if (leader) tell_of_leader(*leader, others);
@@ -116,6 +121,7 @@ class Init {
 
   pid_t leader_;
   int signals_;
+  bool tell_orphans_;
   int control_ = kControlFd;
   bool leader_running_ = true;
   bool killing_ = false;
@@ -163,7 +169,8 @@ void run_init(const ChildPlan& plan) {
   const pid_t leader = fork_program(plan, control);
   // Against a payload of the same user, who would have it leave the death of the worker unheard.
   ::prctl(PR_SET_DUMPABLE, 0);
-  Init(leader, keep_control_only(control, kForwarded, plan.close_range_refused)).run();
+  const int signals = keep_control_only(control, kForwarded, plan.close_range_refused);
+  Init(leader, signals, plan.tell_orphans).run();
   ::_exit(0);
 }
 

@@ -51,6 +51,7 @@ bool good_tmpfs(const Isolation& asked) {
 std::string_view bad_part(const Isolation& asked) {
   if (asked.own_init && !asked.has(kNewPid)) return "pid_init";
   if (asked.hostname && (!asked.has(kNewUts) || !is_hostname(*asked.hostname))) return "hostname";
+  if (!asked.time_offsets.empty() && !asked.has(kNewTime)) return "time_offsets";
   if (asked.netns && (asked.has(kNewNet) || !is_path(*asked.netns))) return "network";
   if (needs_mount(asked) && !asked.has(kNewMount)) return "namespaces";
   if (!good_root(asked)) return "root";

@@ -42,6 +42,13 @@ struct IdMap {
   bool operator==(const IdMap&) const = default;
 };
 
+/// How far a clock of the program's is ahead of the machine's, time_namespaces(7).
+struct TimeOffset {
+  enum class Clock : std::uint8_t { kMonotonic, kBoottime };
+  Clock clock = Clock::kMonotonic;
+  std::int64_t milliseconds = 0;
+};
+
 /// |source| is a path of ours, |target| one of the program's.
 struct Bind {
   std::string source;
@@ -61,8 +68,9 @@ struct Isolation {
   /// Pid 1 of the pid namespace is an init of ours, see init.hpp; else the program.
   bool own_init = false;
 
-  std::optional<std::string> hostname = {};  ///< needs kNewUts
-  std::optional<std::string> netns = {};     ///< a file of a network namespace to enter
+  std::optional<std::string> hostname = {};   ///< needs kNewUts
+  std::optional<std::string> netns = {};      ///< a file of a network namespace to enter
+  std::vector<TimeOffset> time_offsets = {};  ///< needs kNewTime
 
   // These need kNewMount. A pid namespace with it has a /proc of its own.
   std::optional<std::string> root = {};    ///< becomes /, all else is gone: pivot_root(2)

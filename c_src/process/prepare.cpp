@@ -62,7 +62,7 @@ std::optional<std::vector<gid_t>> groups_for(const SpawnSpec& spec, const IdMaps
 Status add_isolation(const SpawnSpec& spec, Pointers& pointers) {
   const auto& isolation = spec.isolation;
   if (isolation.plain()) return Done{};
-  pointers.namespaces = namespaces_for(isolation, pointers.mounts);
+  pointers.namespaces = namespaces_for(isolation, pointers.namespaces_room);
   if (!isolation.has(kNewUser)) return Done{};
   pointers.maps = id_maps_for(isolation, spec.who);
   auto go = make_pipe();
@@ -125,6 +125,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);
   plan.close_range_refused = refused.close_range;
+  plan.tell_orphans = spec.tell_orphans;
   return plan;
 }
 

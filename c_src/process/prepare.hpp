@@ -26,7 +26,7 @@ struct Pointers {
   std::vector<gid_t> groups_room;
   IdMaps maps;
   PipeEnds go;  ///< by which the child hears of its id maps
-  MountsRoom mounts;
+  NamespacesRoom namespaces_room;
   NamespacesPlan namespaces;
 };
 

@@ -61,6 +61,9 @@ struct SpawnSpec {
   /// What it may do no more, from the exec on.
   Seal seal;
 
+  /// Its stub or init tells of the descendants that it reaps, see StubOrphanExited.
+  bool tell_orphans = false;
+
   /// Given back to the child before |who|; the worker raises its own. None: inherited.
   std::optional<rlimit> open_files;
 };

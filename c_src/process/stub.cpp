@@ -93,6 +93,8 @@ StubEvent event_in(const StubWord& word, pid_t sender) {
       return StubSignaled{word.number};
     case Kind::kCount:
       return StubCount{word.count};
+    case Kind::kOrphanExited:
+      return StubOrphanExited{word.number, word.status};
     default:
       return StubClosed{};
   }

@@ -82,9 +82,14 @@ struct StubSignaled {  ///< one for each stub_signal, in their order
 struct StubCount {  ///< one for each stub_count
   std::uint64_t processes = 0;
 };
+struct StubOrphanExited {  ///< with SpawnSpec::tell_orphans: a descendant without its parent
+  pid_t pid = 0;           ///< an init's: as it is called in its pid namespace
+  ExitStatus status;
+};
 struct StubClosed {};  ///< the stub has ended; again at every further call
 
-using StubEvent = std::variant<StubLeader, StubLeaderExited, StubSignaled, StubCount, StubClosed>;
+using StubEvent = std::variant<StubLeader, StubLeaderExited, StubSignaled, StubCount,
+                               StubOrphanExited, StubClosed>;
 
 /// The next event; none: wait until |control| is readable.
 std::optional<StubEvent> read_stub(int control);

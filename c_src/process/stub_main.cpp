@@ -40,8 +40,8 @@ constexpr int kFastest = -20;
 
 class Stub {
  public:
-  Stub(pid_t leader, pid_t worker, int signals)
-      : leader_(leader), worker_(worker), signals_(signals) {}
+  Stub(pid_t leader, pid_t worker, int signals, bool tell_orphans)
+      : leader_(leader), worker_(worker), signals_(signals), tell_orphans_(tell_orphans) {}
 
   // Until nobody is left.
   void run() {
@@ -59,7 +59,11 @@ class Stub {
     std::optional<Reaped> leader;
     for (auto reaped = reap_one(); reaped.pid > 0; reaped = reap_one()) {
       pids.push_back(reaped.pid);
-      if (leader_running_ && reaped.pid == leader_) leader = reaped;
+      if (leader_running_ && reaped.pid == leader_) {
+        leader = reaped;
+      } else if (tell_orphans_) {
+        tell_of_orphan(kControlFd, reaped);
+      }
     }
     if (leader) tell_of_leader(*leader);
     return pids;
@@ -146,6 +150,7 @@ class Stub {
   pid_t leader_;
   pid_t worker_;
   int signals_;
+  bool tell_orphans_;
   int control_ = kControlFd;
   bool leader_running_ = true;
   bool killing_ = false;
@@ -186,7 +191,8 @@ void run_stub(ChildPlan plan, int control, pid_t worker, Refused& refused) {
   plan.parent = ::getpid();
   const pid_t leader = fork_leader(plan, refused);
   announce(control, leader);
-  Stub(leader, worker, keep_control_only(control, {SIGTERM}, plan.close_range_refused)).run();
+  const int signals = keep_control_only(control, {SIGTERM}, plan.close_range_refused);
+  Stub(leader, worker, signals, plan.tell_orphans).run();
   ::_exit(0);
 }
 

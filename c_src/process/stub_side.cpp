@@ -19,6 +19,14 @@ void tell(int control, const StubWord& word) {
   } while (sent < 0 && errno == EINTR);
 }
 
+void tell_of_orphan(int control, const Reaped& orphan) {
+  StubWord word;
+  word.kind = StubWord::Kind::kOrphanExited;
+  word.number = orphan.pid;
+  word.status = orphan.status;
+  tell(control, word);
+}
+
 bool has_children() {
   siginfo_t info = {};
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;

@@ -13,6 +13,8 @@ inline constexpr int kControlFd = 0;
 /// Any error means that the worker is gone, which is seen soon.
 void tell(int control, const StubWord& word);
 
+void tell_of_orphan(int control, const Reaped& orphan);
+
 /// Living or dead ones.
 bool has_children();
 

@@ -16,6 +16,7 @@ struct StubWord {
     kLeaderExited,  ///< status, usage, count: others alive
     kSignaled,      ///< number: errno
     kCount,         ///< count: processes
+    kOrphanExited,  ///< number: pid, status
     // from the worker
     kSignal,  ///< number, leader_only
     kKill,

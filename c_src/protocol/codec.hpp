@@ -16,6 +16,7 @@ namespace contained::protocol {
 /// clocks below count nanoseconds in 64 bits).
 inline constexpr std::uint64_t kMaxCredit = std::uint64_t{1} << 40;
 inline constexpr std::uint64_t kMaxTimeoutMs = std::uint64_t{1} << 40;
+inline constexpr std::int64_t kMaxTimeOffsetMs = std::int64_t{1} << 40;
 inline constexpr std::uint64_t kMaxGraceMs = std::uint64_t{24} * 60 * 60 * 1000;
 inline constexpr std::size_t kMaxRungs = 16;
 inline constexpr int kMaxSignal = 64;

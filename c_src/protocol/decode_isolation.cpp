@@ -18,11 +18,18 @@ constexpr std::array kInits = {Named<bool>{"ours", false}, Named<bool>{"program"
 constexpr std::array kModes = {Named<bool>{"ro", true}, Named<bool>{"rw", false}};
 constexpr std::array kNetworks = {Named<Network>{"host", Network::kHost},
                                   Named<Network>{"none", Network::kNone}};
+constexpr std::array kClocks = {Named<bool>{"monotonic", false}, Named<bool>{"boottime", true}};
 constexpr std::uint64_t kLastId = std::numeric_limits<std::uint32_t>::max();
 
 bool read_size(TermReader& in, std::optional<std::uint64_t>& out) {
   if (const auto name = in.atom()) return *name == "default";
   return read_number(in, 1, std::numeric_limits<std::int64_t>::max(), out.emplace());
+}
+
+bool read_offset(TermReader& in, std::int64_t& out) {
+  const auto value = in.integer();
+  if (value) out = *value;
+  return value && *value >= -kMaxTimeOffsetMs && *value <= kMaxTimeOffsetMs;
 }
 
 }  // namespace
@@ -62,6 +69,20 @@ bool read_network(TermReader& in, Start& start) {
   if (!arity) return read_choice(in, kNetworks, isolation.network);
   isolation.network = Network::kPath;
   return *arity == 2 && in.atom() == "netns" && read_text(in, isolation.netns);
+}
+
+bool read_time_offsets(TermReader& in, Start& start) {
+  auto& offsets = start.isolation.time_offsets;
+  return read_list(in, [&] {
+    TimeOffset offset;
+    const bool read = in.tuple() == 2U && read_choice(in, kClocks, offset.boottime) &&
+                      read_offset(in, offset.milliseconds);
+    const bool twice = std::any_of(offsets.begin(), offsets.end(), [&](const auto& other) {
+      return other.boottime == offset.boottime;
+    });
+    offsets.push_back(offset);
+    return read && !twice;
+  });
 }
 
 bool read_id_map(TermReader& in, std::vector<IdMap>& out) {

@@ -14,6 +14,7 @@ bool read_pid_init(TermReader& in, Start& start);
 bool read_binds(TermReader& in, Start& start);
 bool read_tmpfs(TermReader& in, Start& start);
 bool read_network(TermReader& in, Start& start);
+bool read_time_offsets(TermReader& in, Start& start);
 bool read_id_map(TermReader& in, std::vector<IdMap>& out);
 
 }  // namespace contained::protocol

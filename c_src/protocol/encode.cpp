@@ -78,12 +78,17 @@ void write(TermWriter& out, const Signaled& event) {
 
 void write(TermWriter& out, const Stuck& event) { out.tuple(2).atom("stuck").count(event.id); }
 
-void write_status(TermWriter& out, const Ended& event) {
+template <typename Exit>
+void write_status(TermWriter& out, const Exit& event) {
   if (event.exited) {
     out.tuple(2).atom("exited").integer(event.code);
   } else {
     out.tuple(3).atom("signaled").integer(event.code).atom(event.core_dumped ? "true" : "false");
   }
+}
+
+void write(TermWriter& out, const OrphanExit& event) {
+  write_status(out.tuple(4).atom("orphan_exit").count(event.id).integer(event.os_pid), event);
 }
 
 // Only what is known.

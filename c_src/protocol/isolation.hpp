@@ -29,6 +29,13 @@ struct IdMap {
   bool operator==(const IdMap&) const = default;
 };
 
+/// How far a clock of the command's is ahead.
+struct TimeOffset {
+  bool boottime = false;  ///< else monotonic
+  std::int64_t milliseconds = 0;
+  bool operator==(const TimeOffset&) const = default;
+};
+
 /// What of the machine a command does not share.
 struct Isolation {
   enum class Network : std::uint8_t { kHost, kNone, kPath };
@@ -44,6 +51,7 @@ struct Isolation {
   std::string netns;  ///< with kPath
   std::vector<IdMap> uid_map;
   std::vector<IdMap> gid_map;
+  std::vector<TimeOffset> time_offsets;
 };
 
 }  // namespace contained::protocol

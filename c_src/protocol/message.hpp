@@ -143,6 +143,7 @@ struct Start {
   Seal seal;
   bool keep_session = false;  ///< of ours, with our terminal; not on the wire
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
+  bool orphans = false;       ///< tell of the ends of descendants that have lost their parent
 };
 
 /// |data| points into the frame it was decoded from.
@@ -299,6 +300,15 @@ struct Stuck {
   Id id = 0;
 };
 
+/// A descendant that had lost its parent has exited.
+struct OrphanExit {
+  Id id = 0;
+  std::int64_t os_pid = 0;  ///< as the init of its pid namespace sees it, where there is one
+  bool exited = true;
+  int code = 0;
+  bool core_dumped = false;
+};
+
 struct Ended {
   Id id = 0;
   bool exited = true;        ///< else signaled
@@ -381,6 +391,6 @@ struct VmSignal {
 };
 
 using Event = std::variant<HelloBack, Started, Failed, Closed, InputCredit, InputClosed, Signaled,
-                           Stuck, Ended, Answer, GroupEvent, Refused, Pong, VmSignal>;
+                           Stuck, OrphanExit, Ended, Answer, GroupEvent, Refused, Pong, VmSignal>;
 
 }  // namespace contained::protocol

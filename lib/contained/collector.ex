@@ -32,7 +32,7 @@ defmodule Contained.Collector do
     end
   end
 
-  # The sinks of stdout and stderr, and what came on further descriptors.
+  # The sinks of stdout and stderr, and what came on further descriptors, or of orphans.
   defp open(%Command{into: into, stderr_into: nil, lines: lines?} = command),
     do: {Sink.new(into, lines?), nil, fds(command)}
 
@@ -56,6 +56,9 @@ defmodule Contained.Collector do
   defp put({stdout, stderr, fds}, {:fd, fd}, data),
     do: {stdout, stderr, Map.update!(fds, fd, &[&1 | data])}
 
+  defp put({stdout, stderr, fds}, :orphans, orphan),
+    do: {stdout, stderr, Map.update(fds, :orphans, [orphan], &[orphan | &1])}
+
   # Without a sink of its own, what comes on stderr is all that comes (:capture_stderr_only).
   defp put({stdout, nil, fds}, _stream, data), do: {Sink.put(stdout, data), nil, fds}
   defp put({stdout, stderr, fds}, :stdout, data), do: {Sink.put(stdout, data), stderr, fds}
@@ -64,11 +67,10 @@ defmodule Contained.Collector do
   defp flush({stdout, nil, fds}), do: {Sink.flush(stdout), nil, fds}
   defp flush({stdout, stderr, fds}), do: {Sink.flush(stdout), Sink.flush(stderr), fds}
 
-  defp done({stdout, nil, fds}, result),
-    do: %{result | stdout: Sink.done(stdout), fds: binaries(fds)}
-
   defp done({stdout, stderr, fds}, result) do
-    %{result | stdout: Sink.done(stdout), stderr: Sink.done(stderr), fds: binaries(fds)}
+    {orphans, fds} = Map.pop(fds, :orphans, [])
+    result = %{result | orphans: Enum.reverse(orphans), fds: binaries(fds)}
+    %{result | stdout: Sink.done(stdout), stderr: stderr && Sink.done(stderr)}
   end
 
   defp binaries(fds), do: Map.new(fds, fn {fd, data} -> {fd, IO.iodata_to_binary(data)} end)

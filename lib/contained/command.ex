@@ -264,7 +264,7 @@ defmodule Contained.Command do
   defp spec(kind, place, args, options) do
     place(place, args, options)
     |> Map.merge(Map.take(options, [:env, :clear_env, :window, :timeout, :max_output]))
-    |> Map.merge(Map.take(options, [:signal_to, :linger]))
+    |> Map.merge(Map.take(options, [:signal_to, :linger, :orphans]))
     |> put_daemon(kind, options)
     |> put_kept(options)
     |> Map.merge(streams(kind, options))

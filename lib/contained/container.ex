@@ -53,11 +53,14 @@ defmodule Contained.Container do
       others `:ppid`, `:name`, `:command`, found by comparing lists of processes every `:poll_interval`: the
       kernel tells nobody sooner, and who comes and goes in between is not seen
     * `:process_exited` - the same; of a command also its `:result`
+    * `:orphan_exited` - with `orphans: true`, at once: `:os_pid`, `:exit` as in `Contained.Result`, and `:program`, that of
+      the command which it descends from
     * `:process_error` - a command could not be started: `:program`, `:error`
     * `:limit_hit` - `:limit` (`:memory`: it had to be reclaimed; `:pids`: a fork was refused), `:count`. On
       control groups v2 at once, on v1 found with the poll
     * `:oom` - the kernel has killed for want of memory: `:oom_kills`, how many in all. Also when the limit is that
-      of the `:group`, or the machine's; told to the container whose process was killed
+      of the `:group`, or the machine's; told to the container whose process was killed. At once; for want of the
+      machine's memory on v1 with the poll
     * `:stopped` - `:reason`
 
   ## Options
@@ -77,6 +80,7 @@ defmodule Contained.Container do
     * `:subscribers` - a pid or several, as if each had called `subscribe/1` before the start
     * `:subreaper` - `true`, for the sake of those who know it from elsewhere: orphans always stay in the
       container
+    * `:orphans` - when true, all its commands have `orphans: true`. Defaults to `false`
     * `:id`, `:restart`, `:shutdown`, `:significant` - as in `t:Supervisor.child_spec/0`
 
   Options of commands are defaults for those in it:
@@ -93,6 +97,7 @@ defmodule Contained.Container do
           :started
           | :process_joined
           | :process_exited
+          | :orphan_exited
           | :process_error
           | :limit_hit
           | :oom
@@ -154,6 +159,24 @@ defmodule Contained.Container do
   defp kill_commands(container, place) do
     for %{ref: ref} <- info(container).commands, do: Cgroup.kill({place.launcher, ref})
     :ok
+  end
+
+  @doc """
+  Sends a signal, by name or number, to all processes of all its commands. Who was moved in or left behind hears
+  nothing of it.
+  """
+  @spec signal(t, Contained.Process.signal()) :: :ok | {:error, Error.t()}
+  def signal(container, signal) do
+    number = Signals.number!(signal)
+
+    with {:ok, %{launcher: launcher}} <- Placement.find(container) do
+      for %{ref: ref, os_pid: os_pid} <- info(container).commands do
+        command = %Contained.Process{launcher: launcher, ref: ref, owner: nil, os_pid: os_pid}
+        Contained.Session.signal(command, number, :all)
+      end
+
+      :ok
+    end
   end
 
   @doc "Whether anything runs in the container. False when it has ended."
@@ -288,6 +311,10 @@ defmodule Contained.Container do
     with {:ok, all} <- processes(container), do: {:ok, Census.tree(all)}
   end
 
+  @doc "The ids of all threads in the container, see `Contained.Cgroup.threads/1`."
+  @spec threads(t) :: {:ok, [pos_integer]} | {:error, Error.t()}
+  def threads(container), do: ask(container, &Cgroup.threads/1)
+
   @doc "Whether the process `os_pid` is in the container."
   @spec member?(t, pos_integer) :: boolean
   def member?(container, os_pid) when is_integer(os_pid) do
@@ -341,6 +368,37 @@ defmodule Contained.Container do
   """
   @spec stats(t, on: :container | :group) :: {:ok, map} | {:error, Error.t()}
   def stats(container, opts \\ []), do: ask(container, place!(opts), &Cgroup.stats/1)
+
+  @doc "Where their memory is, see `Contained.Cgroup.numa/1`."
+  @spec numa(t) :: {:ok, %{binary => %{non_neg_integer => non_neg_integer}}} | {:error, Error.t()}
+  def numa(container), do: ask(container, &Cgroup.numa/1)
+
+  @doc """
+  All that is to be known of the container at one time: `info/1` with its `:processes` and `:stats` (empty where
+  there are no control groups), `:cpus`, the processors of the machine, and `:time_ms`, monotonic: of two of them the
+  share of the processors is what `stats.cpu.usage_us` has grown by, over the time between.
+  """
+  @spec snapshot(t) :: {:ok, map} | {:error, Error.t()}
+  def snapshot(container) do
+    with {:ok, processes} <- processes(container) do
+      stats =
+        case stats(container) do
+          {:ok, stats} -> stats
+          {:error, _none} -> %{}
+        end
+
+      time = System.monotonic_time(:millisecond)
+      more = %{processes: processes, stats: stats, cpus: cpus(), time_ms: time}
+      {:ok, Map.merge(info(container), more)}
+    end
+  end
+
+  defp cpus do
+    case :erlang.system_info(:logical_processors_online) do
+      :unknown -> System.schedulers_online()
+      online -> online
+    end
+  end
 
   @doc "How much they have had to wait, see `Contained.Cgroup.pressure/1`."
   @spec pressure(t, on: :container | :group) :: {:ok, map} | {:error, Error.t()}

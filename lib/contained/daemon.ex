@@ -118,6 +118,7 @@ defmodule Contained.Daemon do
           | {:limit_hit, atom}
           | {:sink, map}
           | :oom
+          | {:orphan_exit, os_pid :: pos_integer, Contained.Result.exit()}
           | {:exited, Contained.Result.t()}
           | {:stopped, reason :: term}
 

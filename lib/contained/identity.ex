@@ -6,10 +6,8 @@ defmodule Contained.Identity do
   # Names are looked up by `contained_port --identity`, a process of its own: the name service may
   # load what it likes and take its time, and neither the launcher nor its worker waits.
 
-  alias Contained.{Error, Port, Protocol}
+  alias Contained.{Error, Inquiry, Protocol}
 
-  @deadline 10_000
-  @margin 1_000
   @variables ~w(HOME USER LOGNAME)
 
   @type t :: {ids :: map, env :: [{binary, binary | nil}]}
@@ -49,15 +47,8 @@ defmodule Contained.Identity do
   ## Looking up
 
   defp look_up(options) do
-    with {:ok, program} <- locate(),
-         {:ok, found} <- ask(program, arguments(options), options) do
+    with {:ok, found} <- ask(arguments(options), options) do
       {:ok, {ids(found, options), Enum.map(variables(options), &{&1, found[&1]})}}
-    end
-  end
-
-  defp locate do
-    with {:error, errno, subject} <- Port.locate() do
-      {:error, %Error{stage: :launcher, reason: errno, subject: subject}}
     end
   end
 
@@ -83,15 +74,21 @@ defmodule Contained.Identity do
     if Enum.any?(given, &is_binary/1), do: Map.get(found, :groups, []), else: given
   end
 
-  defp ask(program, arguments, options) do
-    case await(spawn_asker(program, ["--identity" | arguments])) do
-      {:identity, 0, text} -> {:ok, parse(text)}
-      {:identity, _status, "error " <> text} -> {:error, refusal(text, options)}
-      {:identity, :timeout, _} -> {:error, error(:timeout, options)}
-      {:identity, :error, reason} -> {:error, %{error(reason, options) | stage: :launcher}}
-      _unusable -> {:error, error(:eproto, options)}
+  defp ask(arguments, options) do
+    case Inquiry.ask(["--identity" | arguments]) do
+      {:ok, 0, text} -> {:ok, parse(text)}
+      {:ok, _status, "error " <> text} -> {:error, refusal(text, options)}
+      {:error, %{reason: :timeout}} -> {:error, error(:timeout, options)}
+      {:error, %{reason: :eproto}} -> {:error, error(:eproto, options)}
+      {:error, error} -> {:error, with_subject(error, options)}
+      {:ok, _status, _unusable} -> {:error, error(:eproto, options)}
     end
   end
+
+  defp with_subject(%{subject: nil} = error, options),
+    do: %{error | subject: error(nil, options).subject}
+
+  defp with_subject(error, _options), do: error
 
   defp error(reason, options) do
     stage = Enum.find([:user, :group, :groups], &is_map_key(options, &1))
@@ -100,45 +97,6 @@ defmodule Contained.Identity do
 
   defp subject(ids) when is_list(ids), do: Enum.join(ids, ",")
   defp subject(id), do: to_string(id)
-
-  # In a process of its own, whose mailbox nobody else uses and whose port ends with it.
-  defp spawn_asker(program, arguments) do
-    {_pid, ref} = spawn_monitor(fn -> exit(run(program, arguments)) end)
-    ref
-  end
-
-  defp await(ref) do
-    receive do
-      {:DOWN, ^ref, _, _, answer} -> answer
-    after
-      @deadline + @margin ->
-        Process.demonitor(ref, [:flush])
-        {:identity, :timeout, ""}
-    end
-  end
-
-  defp run(program, arguments) do
-    options = [:exit_status, :binary, :hide, args: arguments]
-    port = Elixir.Port.open({:spawn_executable, program}, options)
-    read(port, program, "", System.monotonic_time(:millisecond) + @deadline)
-  rescue
-    error in ErlangError -> {:identity, :error, error.original}
-  end
-
-  defp read(port, program, text, deadline) do
-    receive do
-      {^port, {:data, data}} -> read(port, program, text <> data, deadline)
-      {^port, {:exit_status, status}} -> {:identity, status, text}
-    after
-      max(deadline - System.monotonic_time(:millisecond), 0) -> give_up(port, program)
-    end
-  end
-
-  # To close the port would not end what waits for a name service.
-  defp give_up(port, program) do
-    with {:ok, identity} <- Port.identity(port), do: Port.kill(program, [identity])
-    {:identity, :timeout, ""}
-  end
 
   ## Its answers
 

@@ -7,12 +7,17 @@ defmodule Contained.Info do
 
   @table __MODULE__
   @timeout 1_000
+  # To try everything takes some tens of milliseconds.
+  @fresh 60_000
   @for_us [:ref, :grace]
 
   @type t :: %{
           version: binary | nil,
           native: term,
           namespaces: %{atom => Contained.Isolation.verdict()},
+          pid_isolation: Contained.Isolation.verdict(),
+          seccomp: Contained.Isolation.verdict(),
+          landlock: Contained.Isolation.verdict(),
           launchers: [map],
           commands: [map]
         }
@@ -37,6 +42,8 @@ defmodule Contained.Info do
 
   defp needed?({{:slot, _slot}, launcher, _owner}),
     do: Process.alive?(launcher) or orphaned([launcher]) != []
+
+  defp needed?({:probe, _program, _at, _found}), do: true
 
   defp needed?({pid, _name, program, lost}),
     do: Process.alive?(pid) or Enum.any?(program ++ lost, &Contained.Port.alive?/1)
@@ -99,13 +106,27 @@ defmodule Contained.Info do
   def info do
     launchers = launchers()
 
-    %{
+    Map.merge(probe(), %{
       version: version(),
       native: Contained.Native.status(),
-      namespaces: Contained.Isolation.namespaces(),
       launchers: Enum.map(launchers, &Map.delete(&1, :commands)),
       commands: launchers |> Enum.flat_map(&commands/1) |> Enum.map(&Map.drop(&1, @for_us))
-    }
+    })
+  end
+
+  # Kept for a while by the application, for the same program.
+  defp probe do
+    {program, now} = {Contained.Port.locate(), System.monotonic_time(:millisecond)}
+
+    case if(table?(), do: :ets.lookup(@table, :probe), else: []) do
+      [{:probe, ^program, at, found}] when now - at < @fresh -> found
+      _none_or_old -> keep(Contained.Isolation.probe(), program, now)
+    end
+  end
+
+  defp keep({tried, found}, program, now) do
+    if tried == :ok and table?(), do: :ets.insert(@table, {:probe, program, now, found})
+    found
   end
 
   @doc "The running commands, each with the reference by which its launcher knows it."

@@ -1,60 +1,50 @@
 defmodule Contained.Isolation do
   @moduledoc false
-  # What this machine has of namespaces, and which process is an init of ours.
+  # What this machine has of namespaces and seals, and which process is an init of ours.
 
-  alias Contained.Error
-  alias Contained.Options.Namespaces
+  alias Contained.{Error, Inquiry, Protocol}
 
-  @cap_sys_admin 21
+  @typedoc "`true`: it goes; `:user`: together with a namespace of users; a version; else why not."
+  @type verdict :: true | :user | pos_integer | {:error, binary}
 
-  @typedoc "`true`: by the VM's rights; `:user`: together with a namespace of users; else why not."
-  @type verdict :: true | :user | {:error, binary}
+  @namespaces ~w(pid mount uts ipc net user cgroup time)a
+  @others ~w(pid_isolation seccomp landlock)a
 
-  @doc "Which namespaces commands can have here, as far as /proc tells."
-  @spec namespaces() :: %{atom => verdict}
-  def namespaces do
-    way = way()
-    Map.new(Namespaces.names(), &{&1, verdict(&1, way)})
-  end
-
-  # How namespaces other than that of users are made.
-  defp way do
-    cond do
-      privileged?() -> true
-      words = Error.Isolation.refusal() -> {:error, words}
-      true -> :user
+  @doc """
+  What commands can have here, as the port program has just found out by trying each in a child of
+  its own: no sysctl tells of a seccomp profile, of AppArmor, or of a `/proc` that is masked.
+  """
+  @spec probe() :: {:ok | :error, %{namespaces: %{atom => verdict}, pid_isolation: verdict}}
+  def probe do
+    case Inquiry.ask(["--probe"]) do
+      {:ok, 0, text} -> {:ok, verdicts(found(text))}
+      {:ok, _status, _text} -> {:error, verdicts(%{})}
+      {:error, error} -> {:error, verdicts(%{}, refusal(error))}
     end
   end
 
-  defp privileged? do
-    with {:ok, status} <- File.read("/proc/self/status"),
-         [_, set] <- Regex.run(~r/^CapEff:\s*([0-9a-f]+)$/m, status) do
-      Bitwise.band(String.to_integer(set, 16), Bitwise.bsl(1, @cap_sys_admin)) != 0
-    else
-      _unknown -> false
+  defp verdicts(found, unknown \\ refusal(%Error{stage: :launcher, reason: :eproto})) do
+    of = fn names -> Map.new(names, &{&1, Map.get(found, Atom.to_string(&1), unknown)}) end
+    Map.put(of.(@others), :namespaces, of.(@namespaces))
+  end
+
+  defp found(text) do
+    for line <- String.split(text, "\n", trim: true), into: %{} do
+      [name | words] = String.split(line, " ", parts: 5, trim: true)
+      {name, verdict(words)}
     end
   end
 
-  defp verdict(name, way) do
-    cond do
-      not File.exists?("/proc/self/ns/#{file(name)}") -> {:error, "the kernel has none"}
-      none_allowed?(name) -> {:error, "the sysctl user.#{sysctl(name)} is 0"}
-      name == :user -> Map.get(%{user: true}, way, way)
-      true -> way
-    end
+  defp verdict(["true"]), do: true
+  defp verdict(["user"]), do: :user
+  defp verdict([version]), do: String.to_integer(version)
+
+  defp verdict(["error", stage, errno | subject]) do
+    stage = String.to_existing_atom(stage)
+    refusal(%Error{stage: stage, reason: Protocol.errno(errno), subject: List.first(subject)})
   end
 
-  defp none_allowed?(name) do
-    case File.read("/proc/sys/user/#{sysctl(name)}") do
-      {:ok, number} -> String.trim(number) == "0"
-      {:error, _unknown} -> false
-    end
-  end
-
-  defp sysctl(name), do: name |> Atom.to_string() |> Error.Isolation.sysctl()
-
-  defp file(:mount), do: "mnt"
-  defp file(name), do: name
+  defp refusal(error), do: {:error, Exception.message(error)}
 
   @name "contained_init"
 

@@ -26,7 +26,10 @@ defmodule Contained.Process do
   @type signal :: atom | 1..64
   @typedoc "A descriptor of the command: 0 is stdin, others stand in its `:fds`."
   @type fd :: 0 | 3..63
-  @type event :: {:stdout | :stderr | {:fd, fd}, binary} | {:ended, Result.t()}
+  @type event ::
+          {:stdout | :stderr | {:fd, fd}, binary}
+          | {:orphan_exit, os_pid :: pos_integer, Result.exit()}
+          | {:ended, Result.t()}
 
   @doc "The command's process id."
   @spec os_pid(t) :: pos_integer
@@ -97,8 +100,8 @@ defmodule Contained.Process do
   @doc """
   The next event of the command, for its owner.
 
-  Returns `{:stdout, data}`, `{:stderr, data}`, `{{:fd, number}, data}` for an `:output` of its `:fds`
-  or, once and last, `{:ended, result}`; the result's
+  Returns `{:stdout, data}`, `{:stderr, data}`, `{{:fd, number}, data}` for an `:output` of its `:fds`,
+  `{:orphan_exit, os_pid, exit}` with `orphans: true`, or, once and last, `{:ended, result}`; the result's
   output is empty, for it has been read. Returns `{:error, :timeout}` when nothing comes in time and
   `{:error, :closed}` after the end.
   """
@@ -155,6 +158,7 @@ defmodule Contained.Process do
       {:ended, result} -> {:ok, complete(result, process, read)}
       {:error, :timeout} -> {:timeout, read}
       {:error, :closed} -> :closed
+      {:orphan_exit, os_pid, exit} -> read(process, deadline, [{:orphan, {os_pid, exit}} | read])
       {stream, data} -> read(process, deadline, [{stream, data} | read])
     end
   end
@@ -166,7 +170,8 @@ defmodule Contained.Process do
   defp complete(result, process, read) do
     texts = Map.new(process.captured, &{&1, text(&1, read)})
     fds = for {{:fd, fd}, data} <- texts, into: %{}, do: {fd, data}
-    %{result | stdout: texts[:stdout], stderr: texts[:stderr], fds: fds}
+    orphans = Enum.reduce(read, [], &if(elem(&1, 0) == :orphan, do: [elem(&1, 1) | &2], else: &2))
+    %{result | stdout: texts[:stdout], stderr: texts[:stderr], fds: fds, orphans: orphans}
   end
 
   defp text(stream, read) do

@@ -45,6 +45,7 @@ defmodule Contained.Protocol do
           | {:input_closed, id, fd, atom}
           | {:signaled, id, atom}
           | {:stuck, id}
+          | {:orphan_exit, id, pos_integer, {:exited, 0..255} | {:signaled, 1..64, boolean}}
           | {:ended, id, map}
           | {:answer, id | 0, control, {:ok, term} | {:error, atom, atom, binary}}
           | {:group_event, binary, :populated | :empty | :oom | :limit_hit, map}
@@ -134,7 +135,17 @@ defmodule Contained.Protocol do
 
   defp events do
     [:hello, :started, :failed, :output, :closed, :input_credit, :input_closed] ++
-      [:signaled, :stuck, :ended, :answer, :group_event, :refused, :pong, :vm_signal]
+      [
+        :signaled,
+        :stuck,
+        :orphan_exit,
+        :ended,
+        :answer,
+        :group_event,
+        :refused,
+        :pong,
+        :vm_signal
+      ]
   end
 
   defp keys do

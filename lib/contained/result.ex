@@ -20,6 +20,9 @@ defmodule Contained.Result do
     * `:os_pid` - of the command; `nil` when the launcher went away before it was known
     * `:left_behind` - how many descendants were alive when the command exited
     * `:unkilled` - how many of them survived SIGKILL, 0 but for kernel trouble
+    * `:orphans` - with `orphans: true` of `Contained.run/3`, or of `Contained.start/3` and
+      `Contained.Process.await/2`: the descendants whose parent had died before them, as `{os_pid, exit}`
+      in the order of their ends, `exit` as above
     * `:usage` - `:wall_us`, `:user_us`, `:system_us` in microseconds, `:max_rss_kb` the peak
       memory of the largest process, `:stdout_bytes`, `:stderr_bytes`. Where the kernel counts
       them for the control group, also `:memory_peak` (bytes), `:oom_kills`, `:io_read` and
@@ -39,6 +42,7 @@ defmodule Contained.Result do
     unkilled: 0,
     usage: %{},
     not_applied: [],
+    orphans: [],
     fds: %{}
   ]
 
@@ -52,17 +56,21 @@ defmodule Contained.Result do
           | :watchdog
           | :launcher_down
 
+  @typedoc "How a process ended."
+  @type exit :: {:exited, 0..255} | {:signaled, 1..64, core_dumped :: boolean}
+
   @type t :: %__MODULE__{
           stdout: Collectable.t() | nil,
           stderr: Collectable.t() | nil,
           status: non_neg_integer | nil,
-          exit: {:exited, 0..255} | {:signaled, 1..64, boolean} | nil,
+          exit: exit | nil,
           reason: reason,
           os_pid: pos_integer | nil,
           left_behind: non_neg_integer,
           unkilled: non_neg_integer,
           usage: %{optional(atom) => non_neg_integer},
           not_applied: [atom | binary],
+          orphans: [{pos_integer, exit}],
           fds: %{optional(3..63) => binary}
         }
 

@@ -11,6 +11,7 @@ defmodule Contained.Session do
   alias Contained.Session.Requests
 
   @type stream :: :stdout | :stderr | {:fd, 3..63}
+  @type orphan :: {:orphan_exit, os_pid :: pos_integer, tuple}
   @type outcome ::
           {:ended, os_pid :: pos_integer, map}
           | {:failed, Error.t()}
@@ -85,6 +86,9 @@ defmodule Contained.Session do
       {^ref, {:started, os_pid}} ->
         Input.go(session.writer)
         loop(ref, %{session | os_pid: os_pid}, acc, fun, taken)
+
+      {^ref, {:orphan_exit, os_pid, exit}} ->
+        loop(ref, session, fun.(acc, :orphans, {os_pid, exit}), fun, taken)
 
       {^ref, message} ->
         finish(ref, session, acc, message)
@@ -225,7 +229,7 @@ defmodule Contained.Session do
   What is returned counts as consumed.
   """
   @spec next(Process.t(), timeout) ::
-          {stream, binary} | {:ended, map} | :launcher_down | :timeout | :closed
+          {stream, binary} | orphan | {:ended, map} | :launcher_down | :timeout | :closed
   def next(%Process{owner: owner} = process, timeout) when owner == self() do
     if over?(process), do: :closed, else: next(process, process.ref, deadline(timeout))
   end
@@ -237,6 +241,7 @@ defmodule Contained.Session do
   defp next(process, ref, deadline) do
     receive do
       {^ref, {:output, number, data}} -> take(process, number, data)
+      {^ref, {:orphan_exit, _, _} = orphan} -> orphan
       {^ref, {:ended, map}} -> over(process, {:ended, map})
       {^ref, :launcher_down} -> over(process, :launcher_down)
       {^ref, {:input_raised, kind, reason, stack}} -> give_back(process, kind, reason, stack)
@@ -341,6 +346,7 @@ defmodule Contained.Session do
   @spec event(Process.t(), term) ::
           {:started, pos_integer}
           | {stream, binary}
+          | orphan
           | {:input_raised, :error | :exit | :throw, term, Exception.stacktrace()}
           | {:failed, Error.t()}
           | {:ended, map}
@@ -360,6 +366,7 @@ defmodule Contained.Session do
   def event(%Process{}, _other), do: :none
 
   defp tell(_process, {:output, number, data}), do: {name(number), data}
+  defp tell(_process, {:orphan_exit, _, _} = orphan), do: orphan
   defp tell(_process, {:input_raised, _, _, _} = raised), do: raised
   defp tell(process, {:ended, map}), do: over(process, {:ended, map})
   defp tell(process, :launcher_down), do: over(process, :launcher_down)

@@ -44,6 +44,7 @@ defmodule Contained.Stream do
     case Session.next(process, :infinity) do
       {:ended, map} -> finish(state, Result.new(process.os_pid, map))
       :launcher_down -> finish(state, Result.new(process.os_pid, :launcher_down))
+      {:orphan_exit, _os_pid, _exit} -> {[], state}
       {stream, data} -> elements(state, stream, data)
     end
   end

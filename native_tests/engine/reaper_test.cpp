@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <vector>
+
+#include "cgroup/layout.hpp"
 
 namespace contained::engine {
 namespace {
@@ -61,6 +64,28 @@ TEST_F(ReaperTest, ReapsOrphansThatNobodyWatches) {
   const pid_t orphan = child(0);
   run_until([orphan] { return ::kill(orphan, 0) < 0; });
   EXPECT_LT(::waitpid(orphan, nullptr, WNOHANG), 0);
+}
+
+TEST_F(ReaperTest, OrphansOfAGroupThatWasAdoptedAreTold) {
+  const auto group = cgroup::shown_group(::getpid());
+  if (!group) GTEST_SKIP() << "needs a v2 hierarchy";
+  const pid_t own = child(5);
+  std::vector<int> told;
+  int watched = 0;
+  reaper_.adopt(*group, [&](const process::Reaped& orphan) { told.push_back(orphan.status.code); });
+  reaper_.adopt(*group + "/other", [](const process::Reaped&) { ADD_FAILURE() << "none of it"; });
+  reaper_.watch(own, [&](const process::Reaped&) { ++watched; });
+  child(7);
+  run_until([&] { return watched == 1 && told.size() == 1; });
+  EXPECT_EQ(told, std::vector<int>{7});
+  child(9);
+  reaper_.reap_dying(*group);
+  run_until([&] { return told.size() == 2; });
+  EXPECT_EQ(told.back(), 9);
+  reaper_.forget(*group);
+  const pid_t late = child(11);
+  run_until([late] { return ::kill(late, 0) < 0; });
+  EXPECT_EQ(told.size(), 2U);
 }
 
 TEST_F(ReaperTest, TellsOfSignalsToTheProgramItself) {

@@ -1,12 +1,14 @@
-// Crowds against the kernel. Each test runs with v1 beside v2, and with v1 alone; what this machine
-// lacks skips it by name. Limits of v2: limits_v2_test.
+// Crowds against the kernel. Each test runs with v1 beside v2, with v1 alone and with v2 alone;
+// what this machine lacks skips it by name.
 #include "cgroup/crowd.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/mman.h>
 
 #include <string>
 
+#include "cgroup/alarm.hpp"
 #include "kernel/ground_fixture.hpp"
 
 namespace contained::cgroup {
@@ -20,8 +22,9 @@ class CrowdTest : public test::RealGround, public testing::WithParamInterface<co
   bool needs_v2() const override { return GetParam() != std::string("cgroup1"); }
 
   Ground* ground_for(const Names& keys) {
-    auto made = Ground::create({needs_v2() ? base() : std::string(), GetParam(), false},
-                               owner_of(::getpid()));
+    const bool has_controllers = GetParam() == std::string("cgroup2");
+    const auto where = has_controllers ? machine_base() : needs_v2() ? base() : std::string();
+    auto made = Ground::create({where, GetParam(), false}, owner_of(::getpid()));
     if (!made) return nullptr;
     auto& ground = adopt(std::move(*made));
     return missing(ground, keys).empty() ? &ground : nullptr;
@@ -247,6 +250,12 @@ TEST_P(CrowdTest, ALimitThatIsRefusedDoesNotSpoilTheNextCommand) {
   EXPECT_TRUE(cell.valid());
 }
 
+void use_memory() {
+  void* const pages = ::mmap(nullptr, 128U << 20, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  ::_exit(pages == MAP_FAILED ? 1 : 0);
+}
+
 TEST_P(CrowdTest, TwoShareTheBudgetOfTheGroupAbove) {
   GROUND_OR_SKIP("memory", "swap");
   auto above = made(ground, "budget");
@@ -256,11 +265,7 @@ TEST_P(CrowdTest, TwoShareTheBudgetOfTheGroupAbove) {
   auto in_modest = cell_in(ground, "budget/modest");
   run(in_modest, idle);
   auto in_greedy = cell_in(ground, "budget/greedy");
-  const int status = wait(run(in_greedy, [] {
-    void* const pages = ::mmap(nullptr, 128U << 20, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    ::_exit(pages == MAP_FAILED ? 1 : 0);
-  }));
+  const int status = wait(run(in_greedy, use_memory));
   EXPECT_TRUE(WIFSIGNALED(status)) << status;
   EXPECT_EQ(greedy.events().oom_kills, 1U);
   EXPECT_TRUE(ends(ground, in_greedy));
@@ -269,6 +274,37 @@ TEST_P(CrowdTest, TwoShareTheBudgetOfTheGroupAbove) {
   EXPECT_EQ(modest.events().oom_kills, 0U);
   EXPECT_TRUE(modest.populated().value());
   EXPECT_TRUE(ends(ground, in_modest));
+}
+
+bool rings(const UniqueFd& alarm) {
+  pollfd wanted = {alarm.get(), POLLIN, 0};
+  return ::poll(&wanted, 1, 0) == 1;
+}
+
+// It does not matter whose limit it is, as long as it is not that of a group below.
+TEST_P(CrowdTest, OnV1AnAlarmTellsOfWantOfMemory) {
+  GROUND_OR_SKIP("memory", "swap");
+  auto above = made(ground, "budget");
+  ASSERT_TRUE(above.set_limits({{"memory", "32M"}, {"swap", "0"}}));
+  auto box = made(ground, "budget/box");
+  ASSERT_TRUE(box.set_limits({{"memory", "1G"}}));
+  const auto groups = box.memory_groups(true);
+  if (GetParam() == std::string("cgroup2")) {
+    EXPECT_TRUE(groups.empty());
+    return;
+  }
+  ASSERT_EQ(groups.size(), 1U);
+  const auto alarm = memory_alarm(groups[0].directory.get());
+  if (!alarm) GTEST_SKIP() << "needs cgroup.event_control: " << alarm.error().message();
+  EXPECT_FALSE(rings(*alarm));
+  auto cell = cell_in(ground, "budget/box");
+  EXPECT_TRUE(WIFSIGNALED(wait(run(cell, use_memory))));
+  EXPECT_TRUE(eventually([&] { return rings(*alarm); }));
+  EXPECT_TRUE(ends(ground, cell));
+  const auto again = memory_alarm(groups[0].directory.get());
+  EXPECT_FALSE(rings(*again));
+  EXPECT_TRUE(is_removed(box));
+  EXPECT_TRUE(eventually([&] { return rings(*again); }));
 }
 
 TEST_P(CrowdTest, FilesAreReadAndWritten) {

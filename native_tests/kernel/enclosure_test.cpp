@@ -33,6 +33,12 @@ struct Owner : EnclosureOwner {
     empty = empty || !look.populated;
   }
 
+  void on_orphan_exit(pid_t, process::ExitStatus orphan) override {
+    EXPECT_FALSE(empty) << "it comes before the end";
+    orphans.push_back(orphan);
+  }
+
+  std::vector<process::ExitStatus> orphans;
   int exits = 0;
   int looks = 0;
   bool empty = false;
@@ -68,18 +74,33 @@ class EnclosureTest : public ::testing::TestWithParam<const char*> {
     });
   }
 
-  // Runs a line in the shell.
-  void start(const std::string& line) {
+  void make_enclosure() {
     if (ground_->kind() == cgroup::Kind::kBestEffort)
       enclosure_ =
           std::make_shared<StubEnclosure>(StubContext{io_, reaper_, *ground_, refused_}, request_);
     else
       enclosure_ = std::make_shared<GroupEnclosure>(GroupContext{io_, reaper_, *ground_, refused_},
                                                     request_);
+  }
+
+  Error refusal() {
+    make_enclosure();
+    process::SpawnSpec spec;
+    spec.program = "/bin/true";
+    spec.args = {"true"};
+    const auto status = enclosure_->start(std::move(spec), owner_);
+    EXPECT_FALSE(status.ok());
+    return status ? Error{} : status.error();
+  }
+
+  // Runs a line in the shell.
+  void start(const std::string& line) {
+    make_enclosure();
     process::SpawnSpec spec;
     spec.program = "/bin/sh";
     spec.args = {"sh", "-c", line};
     spec.env = {"PATH=/usr/bin:/bin"};
+    spec.tell_orphans = request_.orphans;
     auto status = enclosure_->start(std::move(spec), owner_);
     ASSERT_TRUE(status.ok()) << status.error().message();
     const UniqueFd exec_status = std::move(*status);
@@ -144,6 +165,20 @@ TEST_P(EnclosureTest, WhatTheLeaderLeavesIsCountedAndKilled) {
   EXPECT_TRUE(enclosure_->processes().empty());
 }
 
+// What becomes of the others is up to the session.
+TEST_P(EnclosureTest, WhoKillsTheLeaderKillsNobodyElse) {
+  start("setsid sleep 60 & exec sleep 61");
+  run_until([this] { return enclosure_->processes().size() == 2 && !runs("sh"); });
+  ::kill(enclosure_->leader(), SIGKILL);
+  run_until([this] { return owner_.exits == 1; });
+  enclosure_->check();
+  run_until([this] { return owner_.looks > 0; });
+  EXPECT_EQ(owner_.last.processes, 1U);
+  EXPECT_FALSE(owner_.empty);
+  enclosure_->kill();
+  await_empty();
+}
+
 TEST_P(EnclosureTest, ASignalReachesTheLeaderOrAll) {
   start("trap 'exit 3' TERM; sleep 60 & while :; do wait; done");
   // A shell that has forked and not yet executed takes signals for its own.
@@ -170,18 +205,26 @@ TEST_P(EnclosureTest, KillReachesTheStoppedAndTheDeaf) {
 
 TEST_P(EnclosureTest, ALimitIsAppliedOrRefused) {
   request_.placement.limits = {{"no_such_limit", "1"}};
-  enclosure_ = ground_->kind() == cgroup::Kind::kBestEffort
-                   ? std::shared_ptr<Enclosure>(std::make_shared<StubEnclosure>(
-                         StubContext{io_, reaper_, *ground_, refused_}, request_))
-                   : std::make_shared<GroupEnclosure>(
-                         GroupContext{io_, reaper_, *ground_, refused_}, request_);
-  process::SpawnSpec spec;
-  spec.program = "/bin/true";
-  spec.args = {"true"};
-  const auto status = enclosure_->start(std::move(spec), owner_);
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().stage, Stage::kLimit);
-  EXPECT_EQ(status.error().subject, "no_such_limit");
+  const auto error = refusal();
+  EXPECT_EQ(error.stage, Stage::kLimit);
+  EXPECT_EQ(error.subject, "no_such_limit");
+}
+
+// Two end by themselves, one by the end of all.
+TEST_P(EnclosureTest, OrphansAreToldBeforeTheEnd) {
+  request_.orphans = true;
+  if (ground_->kind() == cgroup::Kind::kCgroup1) {
+    EXPECT_EQ(refusal().subject, "orphans");
+    return;
+  }
+  start("(sh -c 'exit 7' &); (sh -c 'exit 8' &); (sleep 60 &); sleep 0.1");
+  run_until([this] { return owner_.exits == 1 && owner_.orphans.size() == 2; });
+  enclosure_->kill();
+  await_empty();
+  EXPECT_EQ(owner_.orphans.size(), 3U);
+  const auto codes = owner_.orphans[0].code + owner_.orphans[1].code;
+  EXPECT_TRUE(owner_.orphans[0].exited && owner_.orphans[1].exited && codes == 15);
+  EXPECT_EQ(owner_.orphans[2], (process::ExitStatus{.exited = false, .code = SIGKILL}));
 }
 
 TEST_P(EnclosureTest, TimeIsAccounted) {

@@ -13,6 +13,7 @@
 #include "base/file.hpp"
 #include "base/proc.hpp"
 #include "cgroup/ground.hpp"
+#include "cgroup/text.hpp"
 #include "kernel/cgroup_fixture.hpp"
 
 namespace contained::test {
@@ -35,6 +36,7 @@ class RealGround : public RealGroups {
         return gone && *gone;
       }));
     }
+    disable_what_was_not();
     if (needs_v2()) RealGroups::TearDown();
   }
 
@@ -53,6 +55,15 @@ class RealGround : public RealGroups {
     auto ground = cgroup::Ground::create(wanted, owner_of(::getpid()));
     EXPECT_TRUE(ground) << ground.error().message();
     return adopt(std::move(ground).value());
+  }
+
+  /// The machine's own base on v2, left as it was found: in a directory of ours nobody gives us
+  /// controllers. REQUIRES: needs_v2().
+  std::string machine_base() {
+    auto base = cgroup::choose_base(layout(), {}).value();
+    base_control_ = base + "/cgroup.subtree_control";
+    enabled_ = read_file_at(AT_FDCWD, base_control_).value();
+    return base;
   }
 
   /// Destroyed at the end.
@@ -135,6 +146,18 @@ class RealGround : public RealGroups {
   }
 
  private:
+  void disable_what_was_not() {
+    if (base_control_.empty()) return;
+    const auto now = read_file_at(AT_FDCWD, base_control_).value();
+    const auto before = cgroup::split(enabled_, ' ');
+    for (const auto name : cgroup::split(now, ' ')) {
+      if (std::find(before.begin(), before.end(), name) != before.end()) continue;
+      (void)write_file_at(AT_FDCWD, base_control_, "-" + std::string(name));
+    }
+  }
+
+  std::string base_control_;
+  std::string enabled_;
   std::deque<cgroup::Ground> grounds_;
 };
 

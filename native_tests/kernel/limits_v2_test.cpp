@@ -19,43 +19,12 @@ using Names = std::vector<std::string>;
 
 class LimitsOnV2 : public test::RealGround {
  protected:
-  /// A ground in the machine's own base: in a directory of ours nobody gives us controllers.
   Ground* ground_for(const std::vector<std::string>& keys) {
-    Wanted wanted{choose_base(layout(), {}).value(), "cgroup2", false};
-    base_control_ = wanted.base + "/cgroup.subtree_control";
-    enabled_ = read_file_at(AT_FDCWD, base_control_).value();
-    auto made = Ground::create(wanted, owner_of(::getpid()));
+    auto made = Ground::create({machine_base(), "cgroup2", false}, owner_of(::getpid()));
     if (!made) return nullptr;
-    ground_ = std::make_unique<Ground>(std::move(*made));
-    return missing(*ground_, keys).empty() ? ground_.get() : nullptr;
+    auto& ground = adopt(std::move(*made));
+    return missing(ground, keys).empty() ? &ground : nullptr;
   }
-
-  void TearDown() override {
-    if (ground_) {
-      EXPECT_TRUE(eventually([&] {
-        const auto gone = ground_->destroy();
-        reap();
-        return gone && *gone;
-      }));
-      disable_what_was_not();
-    }
-    RealGround::TearDown();
-  }
-
- private:
-  // The machine is left as it was found.
-  void disable_what_was_not() {
-    const auto now = read_file_at(AT_FDCWD, base_control_).value();
-    const auto before = split(enabled_, ' ');
-    for (const auto name : split(now, ' ')) {
-      if (std::find(before.begin(), before.end(), name) != before.end()) continue;
-      (void)write_file_at(AT_FDCWD, base_control_, "-" + std::string(name));
-    }
-  }
-
-  std::unique_ptr<Ground> ground_;
-  std::string base_control_;
-  std::string enabled_;
 };
 
 #define GROUND_OR_SKIP(...)                                                                  \

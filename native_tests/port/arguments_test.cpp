@@ -32,6 +32,11 @@ TEST(ArgumentsTest, AFileToLock) {
   EXPECT_FALSE(parse({"--lock", "/a", "/b"}).ok());
 }
 
+TEST(ArgumentsTest, AProbeTakesNoWords) {
+  EXPECT_EQ(parse({"--probe"})->mode, Arguments::Mode::kProbe);
+  EXPECT_FALSE(parse({"--probe", "net"}).ok());
+}
+
 TEST(ArgumentsTest, VictimsAreAPidAndAStartTime) {
   const auto arguments = parse({"--kill", "12:345", "7:0"});
   ASSERT_TRUE(arguments.ok());

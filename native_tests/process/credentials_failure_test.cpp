@@ -13,12 +13,15 @@
 #include "process/credentials.hpp"
 #include "process/spawn.hpp"
 #include "support/child_run.hpp"
+#include "support/elsewhere.hpp"
 #include "support/filter.hpp"
 
 namespace contained::process {
 namespace {
 
-constexpr uid_t kNobody = 65534;
+using test::become_nobody;
+using test::elsewhere;
+using test::kNobody;
 
 std::string failure(const Credentials& who) {
   auto spec = test::spec_for({"/bin/echo", "ran"});
@@ -28,33 +31,6 @@ std::string failure(const Credentials& who) {
   const bool ran = outcome.out == "ran\n";
   EXPECT_EQ(ran, !outcome.error);
   return test::failure_of(outcome);
-}
-
-// What |body| says in a process of its own, prepared by |prepare|.
-std::string elsewhere(const std::function<void()>& prepare,
-                      const std::function<std::string()>& body) {
-  auto pipe = make_pipe();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    prepare();
-    const auto text = body();
-    const bool told = ::write(pipe->write.get(), text.data(), text.size()) >= 0;
-    ::_exit(told && !::testing::Test::HasFailure() ? 0 : 1);
-  }
-  pipe->write.reset();
-  auto text = read_all(pipe->read.get());
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  EXPECT_EQ(status, 0);
-  return text ? *text : text.error().message();
-}
-
-// As a worker that an unprivileged user has started: after an exec its /proc is its own.
-void become_nobody() {
-  if (::setgroups(0, nullptr) < 0 || ::setresgid(kNobody, kNobody, kNobody) < 0 ||
-      ::setresuid(kNobody, kNobody, kNobody) < 0 || ::prctl(PR_SET_DUMPABLE, 1) < 0) {
-    ::_exit(91);
-  }
 }
 
 std::string as_nobody(const Credentials& who) {

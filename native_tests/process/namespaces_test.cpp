@@ -61,18 +61,40 @@ TEST_P(Isolated, EachIsEnteredAndNoOther) {
   }
 }
 
-TEST_P(Isolated, TimeTakesClone3) {
-  CONTAINED_NEEDS_NAMESPACES();
-  if (::access("/proc/self/ns/time", F_OK) != 0) {
-    GTEST_SKIP() << "needs time namespaces (5.6)";
+#define CONTAINED_NEEDS_TIME_NAMESPACES()                 \
+  CONTAINED_NEEDS_NAMESPACES();                           \
+  if (::access("/proc/self/timens_offsets", F_OK) != 0) { \
+    GTEST_SKIP() << "needs time namespaces (5.6)";        \
   }
+
+TEST_P(Isolated, ATimeOfItsOwn) {
+  CONTAINED_NEEDS_TIME_NAMESPACES();
   const auto seen = output(shell("readlink /proc/self/ns/time", kNewTime));
-  if (refused_.clone3) {
-    EXPECT_EQ(seen, "namespace: enosys (time)");
-    return;
-  }
   EXPECT_NE(seen, ours("time"));
   EXPECT_TRUE(seen.starts_with("time:")) << seen;
+}
+
+std::int64_t seconds_up() { return std::stoll(*read_file_at(AT_FDCWD, "/proc/uptime")); }
+
+TEST_P(Isolated, ClocksAheadOfTheMachines) {
+  CONTAINED_NEEDS_TIME_NAMESPACES();
+  using Clock = TimeOffset::Clock;
+  auto spec = shell("cat /proc/self/timens_offsets | tr -s ' '; cat /proc/uptime", kNewTime);
+  spec.isolation.time_offsets = {{Clock::kBoottime, 1'000'000'500}, {Clock::kMonotonic, -250}};
+  const auto before = seconds_up();
+  const auto seen = output(spec);
+  constexpr std::string_view kOffsets = "monotonic -1 750000000\nboottime 1000000 500000000\n";
+  ASSERT_TRUE(seen.starts_with(kOffsets)) << seen;
+  const auto up = std::stoll(seen.substr(kOffsets.size()));
+  EXPECT_GE(up, before + 1'000'000);
+  EXPECT_LE(up, seconds_up() + 1'000'001);
+}
+
+TEST_P(Isolated, AClockIsNotBelowZero) {
+  CONTAINED_NEEDS_TIME_NAMESPACES();
+  auto spec = shell("echo ran", kNewTime);
+  spec.isolation.time_offsets = {{TimeOffset::Clock::kMonotonic, -(std::int64_t{1} << 40)}};
+  EXPECT_EQ(output(spec), "namespace: erange (time_offsets)");
 }
 
 TEST_P(Isolated, ANetworkOfItsOwnHasLoopbackUpAndNothingElse) {
@@ -173,6 +195,7 @@ TEST_P(Isolated, WhatCannotBeMeantIsRefused) {
   refused("hostname", [](auto& asked) { asked.hostname = "x"; });
   refused("namespaces", [](auto& asked) { asked.root = "/srv"; });
   refused("uid_map", [](auto& asked) { asked.uid_map = {{0, 0, 1}}; });
+  refused("time_offsets", [](auto& asked) { asked.time_offsets = {{}}; });
   refused("root", [](auto& asked) {
     asked.namespaces = kNewMount;
     asked.root = asked.chroot = "/srv";

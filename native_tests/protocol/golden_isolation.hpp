@@ -24,6 +24,7 @@ inline void expect_isolated(const Isolation& seen) {
   EXPECT_EQ(seen.netns, "/run/netns/blue");
   EXPECT_EQ(seen.uid_map, (std::vector<IdMap>{{0, 100'000, 65'536}}));
   EXPECT_EQ(seen.gid_map, (std::vector<IdMap>{{5, 1000, 1}}));
+  EXPECT_EQ(seen.time_offsets, (std::vector<TimeOffset>{{false, -5}, {true, 3'600'000}}));
 }
 
 }  // namespace contained::protocol

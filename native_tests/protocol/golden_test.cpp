@@ -10,6 +10,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/golden_ended.hpp"
 #include "protocol/golden_isolation.hpp"
 #include "protocol/golden_seal.hpp"
 
@@ -205,6 +206,7 @@ const std::map<std::string, Check> kDown = {
     {"start_least", is_least_start},
     {"start_full", is_full_start},
     {"start_hold_started", [](const Request& r) { EXPECT_TRUE(as<Start>(r).hold_started); }},
+    {"start_orphans", [](const Request& r) { EXPECT_TRUE(as<Start>(r).orphans); }},
     {"start_lists_empty", is_start_of_empty_lists},
     {"start_stdio_1", is_start_with<Stdin::kOpen, Output::kPipe, Output::kInherit>},
     {"start_stdio_2", is_start_with<Stdin::kNull, Output::kInherit, Output::kNull>},
@@ -257,22 +259,6 @@ const std::map<std::string, Check> kDown = {
     {"shutdown", [](const Request& r) { as<Shutdown>(r); }}};
 // clang-format on
 
-Ended quiet_end(Id id, bool exited, int code, std::string_view reason) {
-  Ended ended;
-  ended.id = id;
-  ended.exited = exited;
-  ended.code = code;
-  ended.reason = reason;
-  ended.wall_us = 1;
-  return ended;
-}
-
-Ended core_dump() {
-  auto ended = quiet_end(3, false, 11, "signal");
-  ended.core_dumped = true;
-  return ended;
-}
-
 std::string output(Id id, Stream stream, std::string_view payload) {
   std::array<char, kOutputHeaderSize> header;
   write_output_header(header, id, stream, static_cast<std::uint32_t>(payload.size()));
@@ -292,16 +278,9 @@ HelloBack sealing() {
   return back;
 }
 
-Ended out_of_memory() {
-  auto ended = quiet_end(6, false, 9, "oom");
-  ended.memory_peak = 1048576;
-  ended.oom_kills = 1;
-  ended.io_read = 2;
-  ended.io_written = 3;
-  ended.pids_peak = 4;
-  ended.not_applied = {"cpu"};
-  return ended;
-}
+const std::vector<ProcessRow> kRows = {{813, 812, 90210, 'S', "cat", std::string("cat\0-", 5)}};
+const std::vector<PlaceRow> kPlaces = {{{}, "/g/1", 813, {{5, 7}}},
+                                       {{"cpu", "cpuacct"}, "/c/1", 9, {}}};
 
 const std::map<std::string, std::string> kUp = {
     {"hello", encode(hello("cgroup2", "/sys/fs/cgroup/unified/contained-812", {"clone3", "splice"},
@@ -318,12 +297,8 @@ const std::map<std::string, std::string> kUp = {
     {"answer_counters",
      encode(Answer{7, 1, Counters{{"cpu_usage_us", 12}, {"memory_current", 1ULL << 40}}})},
     {"answer_limits", encode(Answer{7, 1, std::vector<Limit>{{"memory", "67108864"}}})},
-    {"answer_processes",
-     encode(Answer{
-         7, 1, std::vector<ProcessRow>{{813, 812, 90210, 'S', "cat", std::string("cat\0-", 5)}}})},
-    {"answer_places", encode(Answer{7, 1,
-                                    std::vector<PlaceRow>{{{}, "/g/1", 813, {{5, 7}}},
-                                                          {{"cpu", "cpuacct"}, "/c/1", 9, {}}}})},
+    {"answer_processes", encode(Answer{7, 1, kRows})},
+    {"answer_places", encode(Answer{7, 1, kPlaces})},
     {"answer_threads", encode(Answer{7, 1, std::vector<std::int64_t>{42, 813}})},
     {"answer_nothing", encode(Answer{7, 1, std::vector<Limit>()})},
     {"answer_error", encode(Answer{7, 1, ControlError{"limit", "ebusy", "memory"}})},
@@ -344,6 +319,8 @@ const std::map<std::string, std::string> kUp = {
     {"ended_stopped", encode(quiet_end(4, false, 15, "stopped"))},
     {"ended_output_limit", encode(quiet_end(5, true, 255, "output_limit"))},
     {"stuck", encode(Stuck{7})},
+    {"orphan_exit", encode(OrphanExit{7, 4711, true, 120, false})},
+    {"orphan_exit_signaled", encode(OrphanExit{7, 2, false, 9, false})},
     {"group_event_empty", encode(GroupEvent{"web/box", "empty", {}, 0})},
     {"group_event_oom", encode(GroupEvent{"web/box", "oom", {}, 2})},
     {"group_event_limit_hit", encode(GroupEvent{"web/box", "limit_hit", "pids", 7})},

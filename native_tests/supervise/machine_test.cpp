@@ -172,9 +172,17 @@ TEST(MachineTest, WhatTheTerminalHasToldItIsNotRepeatedAtOnce) {
 TEST(MachineTest, StopComesBeforeItHasStarted) {
   Talk talk(brisk());
   talk.begin();
-  EXPECT_EQ(talk.say(StopAsked{}), "stop cmd");
-  EXPECT_EQ(talk.say(Started{kCommand, 10}), "'cmd start 10'");
+  EXPECT_EQ(talk.say(StopAsked{}), "arm timeout 1000");
+  EXPECT_EQ(talk.say(Started{kCommand, 10}), "'cmd start 10', 'cmd stop 10', stop cmd");
   EXPECT_EQ(talk.say(killed(SIGTERM)), "'cmd exit 10 15', finish 143");
+}
+
+TEST(MachineTest, AnExecThatTakesForEverIsStopped) {
+  Talk talk(brisk());
+  talk.begin();
+  talk.say(StopAsked{});
+  EXPECT_EQ(talk.say(TimerFired{Timer::kTimeout}), "stop cmd");
+  EXPECT_EQ(talk.say(NotStarted{kCommand, 125}), "finish 125");
 }
 
 TEST(MachineTest, WhatCannotBeStartedIsAnAnswerAtFirstOnly) {

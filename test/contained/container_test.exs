@@ -15,7 +15,8 @@ defmodule Contained.ContainerTest do
   end
 
   defp start(context, opts \\ []) do
-    opts = [launcher: context.launcher, poll_interval: 50, subscribers: self()] ++ opts
+    defaults = [launcher: context.launcher, poll_interval: 50, subscribers: self()]
+    opts = Keyword.merge(defaults, opts)
     start_supervised!({Container, Keyword.put_new(opts, :name, "box")}, restart: :temporary)
   end
 
@@ -230,6 +231,23 @@ defmodule Contained.ContainerTest do
     end)
   end
 
+  # Nobody looks; on v1 it takes cgroup.event_control.
+  @tag :modes
+  test "want of memory is told by the kernel, whose limit it may be", context do
+    unless_missing(context, [:groups, :memory, :swap], fn ->
+      opts = [poll_interval: 3_600_000, group: "greedy", group_limits: [memory: "48M", swap: 0]]
+      container = start(context, opts)
+      script = "dd if=/dev/zero of=/dev/null bs=128M count=1; echo over; exec sleep 1000"
+
+      for {limits, count} <- [{[], 1}, {[memory: "16M", swap: 0], 2}] do
+        opts = [stderr: :discard, limits: limits]
+        {:ok, process} = Container.start(container, "sh", ["-c", script], opts)
+        assert {:stdout, "over\n"} = Process.next(process, within(20_000))
+        assert %{oom_kills: ^count} = await_event(container, :oom)
+      end
+    end)
+  end
+
   @tag :modes
   test "two containers share the budget of their group; who is killed is told", context do
     unless_missing(context, [:groups, :memory, :swap], fn ->
@@ -279,6 +297,41 @@ defmodule Contained.ContainerTest do
       refute os_alive?(os_pid)
       assert {:ok, %Result{reason: :stopped}} = Process.await(process)
       assert {:ok, %Result{reason: :signal}} = Process.await(foreign)
+    end)
+  end
+
+  defp listener(container) do
+    script = "trap 'echo got' USR1; echo up; while :; do sleep 0.05; done"
+    {:ok, process} = Container.start(container, "sh", ["-c", script], stderr: :discard)
+    {:stdout, "up\n"} = Process.next(process)
+    process
+  end
+
+  test "a signal to all commands", context do
+    container = start(context)
+    commands = for _ <- 1..2, do: listener(container)
+    assert :ok = Container.signal(container, :usr1)
+    for process <- commands, do: assert({:stdout, "got" <> _} = Process.next(process))
+    assert :ok = Container.stop(container)
+    assert {:error, %Error{reason: :noproc}} = Container.signal(container, :usr1)
+  end
+
+  test "a look at everything", context do
+    container = start(context)
+    os_pid = container |> sleeper() |> Process.os_pid()
+    assert {:ok, %{name: "box", cpus: cpus, commands: [_]} = all} = Container.snapshot(container)
+    assert os_pid in Enum.map(all.processes, & &1.pid)
+    assert cpus >= 1 and all.time_ms <= System.monotonic_time(:millisecond)
+    assert map_size(all.stats) > 0 == context.groups?
+
+    unless_missing(context, [:groups], fn ->
+      assert {:ok, threads} = Container.threads(container)
+      assert os_pid in threads
+
+      case Container.numa(container) do
+        {:ok, kinds} -> assert map_size(kinds) > 0
+        {:error, error} -> assert error.reason in [:enotsup, :enoent]
+      end
     end)
   end
 

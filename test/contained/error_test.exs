@@ -23,6 +23,11 @@ defmodule Contained.ErrorTest do
                "Start it under a supervisor, or use launcher: :dedicated"
   end
 
+  test "orphans have their own advice" do
+    assert message(reason: :enotsup, stage: :option, subject: "orphans") =~
+             "with pid_isolation: true"
+  end
+
   test "every stage of the port program has a message" do
     for stage <-
           ~w(option cgroup pipe fork stdio session rlimit signal chdir exec file)a ++

@@ -49,6 +49,48 @@ defmodule Contained.InfoTest do
     end
   end
 
+  # A port program of the test's own answers `--probe`.
+  describe "what the port program has found out" do
+    setup do
+      :ets.delete(Info, :probe)
+      on_exit(fn -> :ets.delete(Info, :probe) end)
+      %{dir: tmp_dir()}
+    end
+
+    defp answering(dir, lines),
+      do: use_program(script(dir, "probe", "#!/bin/sh\necho $1 >>#{dir}/asked\n#{lines}"))
+
+    test "is told with what to do, and asked for once", %{dir: dir} do
+      answering(dir, """
+      echo user error namespace eperm user
+      echo pid true
+      echo net user
+      echo pid_isolation error mount eperm /proc
+      echo seccomp error seccomp enotsup
+      echo landlock 4
+      """)
+
+      info = Info.info()
+      assert %{pid: true, net: :user, user: {:error, words}} = info.namespaces
+      assert words =~ ~s(cannot make the namespace "user")
+      assert %{pid_isolation: {:error, words}, landlock: 4, seccomp: {:error, _}} = info
+      assert words =~ "systempaths=unconfined"
+      # Not a word of these.
+      assert {:error, _} = info.namespaces.uts
+      assert Info.info().namespaces == info.namespaces
+      assert File.read!(Path.join(dir, "asked")) == "--probe\n"
+    end
+
+    test "is an error where there is no program, or it fails", %{dir: dir} do
+      use_program("/nowhere/contained_port")
+      assert {:error, words} = Info.info().namespaces.pid
+      assert words =~ "/nowhere/contained_port"
+      :ets.delete(Info, :probe)
+      answering(dir, "echo pid true; kill -9 $$")
+      assert %{pid_isolation: {:error, _}, namespaces: %{pid: {:error, _}}} = Info.info()
+    end
+  end
+
   test "a launcher that was killed is forgotten" do
     {:ok, launcher} = GenServer.start(Launcher, owner: self())
     assert {%{sessions: 0}, _} = find(launcher)

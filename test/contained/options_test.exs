@@ -38,6 +38,7 @@ defmodule Contained.OptionsTest do
     refused(:run, [use_stdio: false], "invalid option :use_stdio with value false")
     refused(:stream, [into: []], "invalid option :into with value []")
     refused(:start, [lines: 1], "invalid option :lines with value 1")
+    refused(:cmd, [orphans: true], "invalid option :orphans with value true")
   end
 
   test "ill-typed options of System.cmd/3, in its words" do
@@ -104,6 +105,10 @@ defmodule Contained.OptionsTest do
   end
 
   test "what only some kinds take" do
+    for kind <- [:run, :start],
+        do: assert(Options.parse!(kind, orphans: true) == %{orphans: true})
+
+    refused(:run, [orphans: 1], message(:orphans, 1, "true or false"))
     assert Options.parse!(:start, stdin: :pipe) == %{stdin: :pipe}
     assert Options.parse!(:stream, stderr: :capture) == %{stderr: :capture}
     assert Options.parse!(:run, stderr: {:into, []}) == %{stderr: {:into, []}}

@@ -67,8 +67,8 @@ defmodule Contained.ProtocolTest do
     kinds = for {_, _, term} <- frames("up"), uniq: true, do: elem(term, 0)
 
     assert Enum.sort(kinds) ==
-             (~w(answer closed ended failed group_event hello input_closed input_credit output pong) ++
-                ~w(refused signaled started stuck vm_signal))
+             (~w(answer closed ended failed group_event hello input_closed input_credit orphan_exit) ++
+                ~w(output pong refused signaled started stuck vm_signal))
              |> Enum.map(&String.to_atom/1)
              |> Enum.sort()
   end

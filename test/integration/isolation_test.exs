@@ -165,6 +165,22 @@ defmodule Contained.IsolationTest do
     assert output(ctx, "cat /proc/sys/kernel/hostname", hostname: "inside") == "inside\n"
   end
 
+  @tag skip: if(File.exists?("/proc/self/timens_offsets"), do: false, else: "needs Linux 5.6")
+  test "clocks that are ahead", ctx do
+    script = "cat /proc/self/timens_offsets | tr -s ' '; cut -d. -f1 /proc/uptime"
+    offsets = [boottime: 86_400_000, monotonic: -250]
+
+    assert ["monotonic -1 750000000", "boottime 86400 0", up] =
+             ctx |> output(script, time_offsets: offsets) |> String.split("\n", trim: true)
+
+    assert String.to_integer(up) >= 86_400
+
+    assert {:error, %Error{stage: :namespace, reason: :erange, subject: "time_offsets"} = error} =
+             run(ctx, "true", time_offsets: [boottime: -0x10000000000])
+
+    assert Exception.message(error) =~ "above 0"
+  end
+
   @system for path <- ~w(/usr /bin /lib /lib64), File.exists?(path), do: {path, path}
 
   test "nothing leads out of a root", ctx do
@@ -226,6 +242,33 @@ defmodule Contained.IsolationTest do
     assert subject in ["uid_map", "newuidmap"]
   end
 
+  # What is promised is what happens, whatever the machine.
+  test "info tells what there may be" do
+    %{namespaces: namespaces, pid_isolation: isolation} = info = Info.info()
+
+    for {name, verdict} <- namespaces do
+      assert {name, verdict(namespaces: [name], namespaces: [name, :user])} ==
+               {name, kind(verdict)}
+    end
+
+    assert starts?(pid_isolation: true) == (kind(isolation) != :error)
+    assert starts?(seccomp: :default) == (kind(info.seccomp) != :error)
+    assert starts?(landlock: [read: ["/"]]) == (kind(info.landlock) != :error)
+  end
+
+  defp kind({:error, _words}), do: :error
+  defp kind(verdict), do: verdict
+
+  defp verdict([alone, with_user]) do
+    cond do
+      starts?([alone]) -> true
+      starts?([with_user]) -> :user
+      true -> :error
+    end
+  end
+
+  defp starts?(opts), do: match?({:ok, %{status: 0}}, Contained.run("true", [], opts))
+
   test "M4: what is not allowed is an error and starts nothing", ctx do
     marker = marker()
     opts = [launcher: ctx.launcher, binds: [{"/no/such", "/mnt"}], pid_isolation: true]
@@ -234,6 +277,35 @@ defmodule Contained.IsolationTest do
              Contained.run("sh", ["-c", "sleep 300", marker], opts)
 
     assert marked(marker) == []
+  end
+
+  @tag skip: id_ranges()
+  test "ranges of ids", ctx do
+    {{uid, count}, {gid, _}} = {range("/etc/subuid"), range("/etc/subgid")}
+    opts = [uid_map: [{0, uid, count}], gid_map: [{0, gid, 10}], user: 0, group: 0]
+    file = Path.join(directory(), "file")
+    File.chmod!(Path.dirname(file), 0o1777)
+
+    script = """
+    cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '
+    echo x > #{file}; chown 7:8 #{file}; stat -c %u:%g #{file}; id -u
+    """
+
+    assert output(ctx, script, opts) == " 0 #{uid} #{count}\n 0 #{gid} 10\n7:8\n0\n"
+    assert %{uid: owner, gid: group} = File.stat!(file)
+    assert {owner, group} == {uid + 7, gid + 8}
+  end
+
+  @tag skip: all([not_root(), id_ranges()])
+  test "ranges of ids that /etc/subuid does not allow", ctx do
+    {uid, count} = range("/etc/subuid")
+    {gid, _} = range("/etc/subgid")
+    too_many = [{0, uid, count + 1}]
+
+    assert {:error, %Error{stage: :id_map, reason: :eperm, subject: "uid_map"} = error} =
+             run(ctx, "true", uid_map: too_many, gid_map: [{0, gid, 1}])
+
+    assert Exception.message(error) =~ "/etc/subuid"
   end
 
   @tag skip: not_root()

@@ -16,6 +16,7 @@ defmodule Contained.FakePort do
     for target; do kill -KILL "${target%%:*}"; done
     exit 0
   fi
+  [ "$1" != --probe ] || exit 1
   dir=$(dirname "$0")
   cat <&3 >"$dir/down.$$" 4>&- &
   echo $$ >>"$dir/pids"

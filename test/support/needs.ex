@@ -13,7 +13,7 @@ defmodule Contained.Needs do
 
   @doc "Namespaces for commands, be it by way of one of users."
   def isolation do
-    case Contained.info().namespaces.pid do
+    case Contained.info().pid_isolation do
       {:error, words} -> "needs namespaces: " <> words
       _possible -> false
     end
@@ -24,6 +24,32 @@ defmodule Contained.Needs do
     [_, set] = Regex.run(~r/^CapEff:\t([0-9a-f]+)$/m, File.read!("/proc/self/status"))
     {mask, ""} = Integer.parse(set, 16)
     if Bitwise.band(mask, Bitwise.bsl(1, number)) != 0, do: false, else: "needs #{name}"
+  end
+
+  @doc "Ids that the VM's user may map: all for root, else those of /etc/subuid by newuidmap(1)."
+  def id_ranges do
+    cond do
+      root?() -> false
+      words = program("newuidmap") -> words
+      range("/etc/subuid") && range("/etc/subgid") -> false
+      true -> "needs ranges in /etc/subuid and /etc/subgid"
+    end
+  end
+
+  @doc "The first range of the VM's user in such a file, `{first, count}`."
+  def range(file) do
+    {name, 0} = System.cmd("id", ["-un"])
+
+    if root?() do
+      {100_000, 65_536}
+    else
+      with {:ok, text} <- File.read(file),
+           [_, first, count] <- Regex.run(~r/^#{String.trim(name)}:(\d+):(\d+)$/m, text) do
+        {String.to_integer(first), String.to_integer(count)}
+      else
+        _none -> nil
+      end
+    end
   end
 
   @doc "Limits that work here."

@@ -102,6 +102,24 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "A container holds a hundred commands, each with a daemon; every other one has a pid namespace where there can be."
+  def hundred do
+    begin()
+    marker = Proc.marker()
+    {:ok, container} = Contained.Container.start_link(name: "hundred")
+    isolated = if Contained.Needs.isolation(), do: [], else: [pid_isolation: true, cd: "/"]
+    script = "setsid sh -c 'sleep 1000; true' $0 & echo up; sleep 1000; true"
+
+    for n <- 1..100 do
+      opts = if rem(n, 2) == 0, do: isolated, else: []
+      {:ok, process} = Contained.Container.start(container, "sh", ["-c", script, marker], opts)
+      {:stdout, "up\n"} = Contained.Process.next(process)
+    end
+
+    ready(marker)
+    obey()
+  end
+
   @doc "A program writes lines without end into a log."
   def log(path, marker) do
     begin()

@@ -17,7 +17,7 @@ defmodule Contained.Container.Config do
                do: option.name
 
   @own [:name, :cgroup_name, :group, :launcher, :limits, :group_limits, :clean_cgroup, :subreaper] ++
-         [:on_failure, :on_launcher_down, :poll_interval, :subscribers]
+         [:on_failure, :on_launcher_down, :poll_interval, :subscribers, :orphans]
   @of_child [:id, :restart, :shutdown, :significant]
   @levels 3
 
@@ -56,7 +56,7 @@ defmodule Contained.Container.Config do
       on_launcher_down: Map.get(own, :on_launcher_down, :relaunch),
       poll_interval: Map.get(own, :poll_interval, 1_000),
       subscribers: List.wrap(own[:subscribers]),
-      defaults: defaults!(others)
+      defaults: others |> defaults!() |> put_orphans(own)
     }
   end
 
@@ -69,6 +69,7 @@ defmodule Contained.Container.Config do
   defp good?(:group, group), do: match?({:ok, _}, Name.split(group, @levels))
   defp good?(:launcher, launcher), do: is_atom(launcher) or is_pid(launcher) or via?(launcher)
   defp good?(:clean_cgroup, clean?), do: is_boolean(clean?)
+  defp good?(:orphans, orphans?), do: is_boolean(orphans?)
   defp good?(:subreaper, subreaper?), do: subreaper? == true
   defp good?(:on_failure, policy), do: policy in [:ignore, :stop]
   defp good?(:on_launcher_down, policy), do: policy in [:relaunch, :exit]
@@ -80,7 +81,7 @@ defmodule Contained.Container.Config do
   defp allowed(:cgroup_name), do: Name.allowed()
   defp allowed(:group), do: "at most #{@levels} names joined by /, each #{Name.allowed()}"
   defp allowed(:launcher), do: "the name or pid of a launcher, or :dedicated"
-  defp allowed(:clean_cgroup), do: "true or false"
+  defp allowed(key) when key in [:clean_cgroup, :orphans], do: "true or false"
   defp allowed(:subreaper), do: "true: orphans of a command always stay in Contained's hands"
   defp allowed(:on_failure), do: ":ignore or :stop"
   defp allowed(:on_launcher_down), do: ":relaunch or :exit"
@@ -133,6 +134,9 @@ defmodule Contained.Container.Config do
         raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(opts[key])}"
     end
   end
+
+  defp put_orphans(defaults, %{orphans: true}), do: Map.put(defaults, :orphans, true)
+  defp put_orphans(defaults, _own), do: defaults
 
   # SIGKILL has 7 s to work, see `Contained.Session`; the rest is for the group to be removed.
   @margin 15_000

@@ -12,6 +12,8 @@ defmodule Contained.Container.Function do
 
   @question 3
   @answer 4
+  # Milliseconds for its VM to end when it has answered.
+  @patience 5_000
 
   # Until code can be found there is but Erlang's own.
   @boot """
@@ -32,7 +34,7 @@ defmodule Contained.Container.Function do
     with {:ok, process} <- Contained.start(program(), args(own), options(opts)) do
       question = :erlang.term_to_binary(question(function, Keyword.get(own, :modules, [])))
       _written = Process.write(process, @question, [<<byte_size(question)::32>>, question])
-      listen(process, <<>>)
+      listen(process, %{echo: %{}, size: nil, parts: [], got: 0})
     end
   end
 
@@ -73,6 +75,7 @@ defmodule Contained.Container.Function do
     |> Keyword.update(:env, own, &(own ++ Enum.to_list(&1)))
     |> Keyword.merge(fds: [{@question, :input}, {@answer, :output}], stdin: :null)
     |> Keyword.put_new(:stop_signal, :kill)
+    |> Keyword.put_new(:linger, :kill)
   end
 
   defp question(function, modules) do
@@ -86,30 +89,65 @@ defmodule Contained.Container.Function do
   defp call(fun), do: {:erlang, :apply, [fun, []]}
 
   # What it prints comes out where the caller's does.
-  defp listen(process, answer) do
+  defp listen(process, heard) do
     case Process.next(process) do
-      {{:fd, @answer}, data} -> heard(process, answer <> data)
-      {:stdout, data} -> IO.write(data) && listen(process, answer)
-      {:stderr, data} -> IO.write(:stderr, data) && listen(process, answer)
-      {:ended, result} -> {:error, ended(result)}
+      {{:fd, @answer}, data} ->
+        heard(process, take(heard, data))
+
+      {stream, data} when stream in [:stdout, :stderr] ->
+        listen(process, echo(heard, stream, data))
+
+      {:orphan_exit, _os_pid, _exit} ->
+        listen(process, heard)
+
+      {:ended, result} ->
+        {:error, ended(result)}
     end
   end
 
-  # The VM has nothing left to do but to end.
-  defp heard(process, <<size::32, term::binary-size(size)>>) do
-    Process.stop(process, [])
-    drain(process)
-    :erlang.binary_to_term(term)
+  # A long answer in many parts is put together once.
+  defp take(%{size: nil} = heard, data) do
+    case IO.iodata_to_binary([heard.parts, data]) do
+      <<size::32, rest::binary>> -> %{heard | size: size, parts: rest, got: byte_size(rest)}
+      short -> %{heard | parts: short}
+    end
   end
 
-  defp heard(process, partial), do: listen(process, partial)
+  defp take(heard, data),
+    do: %{heard | parts: [heard.parts, data], got: heard.got + byte_size(data)}
 
-  defp drain(process) do
-    case Process.next(process) do
+  defp heard(process, %{size: size, got: got} = heard) when is_integer(size) and got >= size do
+    drain(process, heard, System.monotonic_time(:millisecond) + @patience)
+    heard.parts |> IO.iodata_to_binary() |> :erlang.binary_to_term()
+  end
+
+  defp heard(process, heard), do: listen(process, heard)
+
+  # The VM writes what has been printed, and ends; if not, it is not waited for.
+  defp drain(process, heard, deadline) do
+    case Process.next(process, max(deadline - System.monotonic_time(:millisecond), 0)) do
       {:ended, _result} -> :ok
-      {:stdout, data} -> IO.write(data) && drain(process)
-      _other -> drain(process)
+      {:error, :timeout} -> Process.stop(process, [])
+      {stream, data} when is_atom(stream) -> drain(process, echo(heard, stream, data), deadline)
+      _other -> drain(process, heard, deadline)
     end
+  end
+
+  @devices %{stdout: :stdio, stderr: :stderr}
+
+  # A character may come in two parts; bytes that are none are written as those of Latin-1.
+  defp echo(heard, stream, data) do
+    data = Map.get(heard.echo, stream, "") <> data
+
+    {text, rest} =
+      case :unicode.characters_to_binary(data) do
+        text when is_binary(text) -> {text, ""}
+        {:incomplete, text, rest} -> {text, rest}
+        {:error, _text, _rest} -> {:unicode.characters_to_binary(data, :latin1), ""}
+      end
+
+    IO.write(@devices[stream], text)
+    put_in(heard.echo[stream], rest)
   end
 
   defp ended(%Result{reason: :exit, status: status}), do: {:exit_status, status}

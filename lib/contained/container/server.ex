@@ -32,7 +32,8 @@ defmodule Contained.Container.Server do
 
   defp started(state) do
     {:ok, daemons} = DynamicSupervisor.start_link(strategy: :one_for_one)
-    state = %{state | daemons: daemons}
+    # Who subscribed before the start misses nobody, however late the first look is.
+    state = %{state | daemons: daemons, known: if(Events.any?(state.events), do: %{})}
     publish(state, :started, %{path: state.config.path, not_applied: state.not_applied})
     poll(state)
   end
@@ -113,6 +114,11 @@ defmodule Contained.Container.Server do
     })
 
     {:noreply, put_in(state.commands[command.ref], Map.delete(command, :ref))}
+  end
+
+  defp told({:orphan_exit, command, {os_pid, exit}}, state) do
+    publish(state, :orphan_exited, %{os_pid: os_pid, program: command.program, exit: exit})
+    {:noreply, state}
   end
 
   defp told({:over, command, how}, state) do

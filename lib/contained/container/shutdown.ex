@@ -66,6 +66,11 @@ defmodule Contained.Container.Shutdown do
         Events.over(state.events, command, how)
         await(%{state | commands: Map.delete(state.commands, command.ref)}, deadline)
 
+      {^ref, {:orphan_exit, command, {os_pid, exit}}} ->
+        details = %{os_pid: os_pid, program: command.program, exit: exit}
+        Events.publish(state.events, :orphan_exited, details)
+        await(state, deadline)
+
       {:DOWN, ^ref, :process, _pid, _reason} ->
         :ok
     after

@@ -26,6 +26,7 @@ defmodule Contained.Daemon.Events do
           | {:limit_hit, atom}
           | {:sink, map}
           | :oom
+          | {:orphan_exit, os_pid :: pos_integer, Contained.Result.exit()}
           | {:exited, Contained.Result.t()}
           | {:stopped, term}
 

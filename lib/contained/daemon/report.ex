@@ -92,6 +92,13 @@ defmodule Contained.Daemon.Report do
   @spec watchdog(state) :: state
   def watchdog(state), do: state |> publish(:watchdog) |> point(:watchdog)
 
+  @doc "A descendant of its program whose parent had died has ended. No line of the status file: there may be many."
+  @spec orphan(state, pos_integer, Result.exit()) :: state
+  def orphan(state, os_pid, exit) do
+    Events.publish(state.tap.events, {:orphan_exit, os_pid, exit})
+    state
+  end
+
   @doc "It was sent a signal."
   @spec signal(state, 1..64, :all | :leader) :: state
   def signal(state, number, target) do

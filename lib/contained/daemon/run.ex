@@ -328,6 +328,7 @@ defmodule Contained.Daemon.Run do
       :launcher_down -> lost(state)
       {:started, os_pid} -> drain(%{state | os_pid: os_pid, phase: :running}, deadline)
       {:input_raised, _, _, _} -> drain(state, deadline)
+      {:orphan_exit, os_pid, exit} -> state |> Report.orphan(os_pid, exit) |> drain(deadline)
       {stream, data} -> state |> drain_output(stream, data) |> drain(deadline)
       _other -> state |> drain_notify(message) |> drain_sinks(message) |> drain(deadline)
     end

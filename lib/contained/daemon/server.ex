@@ -111,6 +111,7 @@ defmodule Contained.Daemon.Server do
       :ok -> state
       {:started, os_pid} -> Run.started(state, os_pid)
       {:failed, error} -> Run.failed(state, error)
+      {:orphan_exit, os_pid, exit} -> Report.orphan(state, os_pid, exit)
       {:ended, map} -> Run.ended(state, map)
       :launcher_down -> Run.ended(state, :launcher_down)
       {:input_raised, kind, reason, stack} -> {:stop, raised(kind, reason, stack), state}

@@ -28,6 +28,10 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :exec, reason: :e2big}),
     do: "Arguments and environment are too large, pass data with the :input option"
 
+  def on(%{stage: :option, subject: "orphans"}),
+    do:
+      "Pure v1 control groups do not show whose orphan it was; with pid_isolation: true it is known"
+
   def on(%{stage: :chdir}), do: "Check the :cd option"
   def on(%{stage: :limit, reason: reason}), do: limit(reason)
 

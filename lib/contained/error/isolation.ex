@@ -11,14 +11,20 @@ defmodule Contained.Error.Isolation do
         "--security-opt seccomp=...) or a chroot"
   end
 
+  def on(%{stage: :namespace, subject: "time_offsets", reason: :eperm}),
+    do: "It takes CAP_SYS_TIME; without it add :user to :namespaces"
+
+  def on(%{stage: :namespace, subject: "time_offsets", reason: :erange}),
+    do:
+      "A clock has to stay above 0: an offset below 0 is at most the time since the machine has booted"
+
   def on(%{stage: :namespace, reason: :eperm}),
     do: "It takes CAP_SYS_ADMIN; without it add :user to :namespaces. See Contained.info/0"
 
   def on(%{stage: :namespace, reason: :enospc, subject: name}),
     do: "The sysctl user.#{sysctl(name)} says how many there may be, or they are nested 32 deep"
 
-  def on(%{stage: :namespace, reason: reason, subject: "time"}) when reason in [:enosys, :einval],
-    do: "It takes Linux 5.6 and its clone3(2)"
+  def on(%{stage: :namespace, reason: :einval, subject: "time"}), do: "It takes Linux 5.6"
 
   def on(%{stage: :namespace, reason: :einval}), do: "The kernel was built without it"
 

@@ -316,6 +316,11 @@ defmodule Contained.Launcher.Sessions do
     {sessions, [{:report, [:stop, :stuck], Map.take(entry, [:program, :os_pid, :owner])}]}
   end
 
+  defp event(sessions, _id, entry, {:orphan_exit, _, os_pid, exit}) do
+    told = tell(entry, {:orphan_exit, os_pid, exit})
+    {sessions, [told | tell_container(entry, :orphan_exit, {os_pid, exit})]}
+  end
+
   defp event(sessions, id, entry, {:ended, _, map}) do
     {sessions, effects} = finish(sessions, id, entry, {:ended, map})
     {sessions, effects ++ leftovers(entry, map)}

@@ -13,6 +13,8 @@ defmodule Contained.Options.Namespaces do
   # The kernel's, user_namespaces(7).
   @max_maps 340
   @max_hostname 64
+  # 34 years of milliseconds, as for a timeout.
+  @max_offset 0x10000000000
 
   @spec names() :: [atom]
   def names, do: @names
@@ -63,6 +65,10 @@ defmodule Contained.Options.Namespaces do
          "`/run/netns/blue`, see ip-netns(8)"},
       {:hostname, {:namespaces, :hostname}, nil,
        "the name of the machine as the command sees it"},
+      {:time_offsets, {:namespaces, :clocks}, "none",
+       "how many milliseconds clocks are ahead of the machine's for the command, also less than 0, where the\n" <>
+         "clock stays above 0: `[monotonic: 0, boottime: 86_400_000]`. Brings `:time`. CLOCK_REALTIME is the same\n" <>
+         "everywhere. See time_namespaces(7)"},
       {:uid_map, {:namespaces, :id_map}, "one id",
        "the users of a `:user` namespace, `[{inside, outside, count}]`. Without it there is one, the\n" <>
          "VM's, which has the number of `:user` inside, or its own. Ranges need root, or newuidmap(1) with\n" <>
@@ -89,6 +95,12 @@ defmodule Contained.Options.Namespaces do
 
   def check(:hostname, name) when is_binary(name) and byte_size(name) in 1..@max_hostname,
     do: without_null(name)
+
+  def check(:clocks, [_ | _] = offsets) do
+    if Enum.all?(offsets, &offset?/1) and Enum.uniq_by(offsets, &elem(&1, 0)) == offsets,
+      do: {:ok, offsets},
+      else: :error
+  end
 
   def check(:id_map, maps) when is_list(maps) and length(maps) in 1..@max_maps,
     do: all(maps, &id_map/1)
@@ -135,6 +147,11 @@ defmodule Contained.Options.Namespaces do
   defp size(:default), do: {:ok, :default}
   defp size(size), do: bytes(size)
 
+  defp offset?({clock, ms}),
+    do: clock in [:monotonic, :boottime] and ms in -@max_offset..@max_offset
+
+  defp offset?(_other), do: false
+
   defp id_map({inside, outside, count} = map)
        when inside in 0..@max_id and outside in 0..@max_id and count in 1..@max_id,
        do: {:ok, map}
@@ -156,6 +173,9 @@ defmodule Contained.Options.Namespaces do
   def allowed(:network), do: ~s(:host, :none, or {:netns, path} with an absolute path)
   def allowed(:hostname), do: "a name of 1 to #{@max_hostname} bytes"
 
+  def allowed(:clocks),
+    do: "a keyword list of :monotonic and :boottime with milliseconds, -2**40 to 2**40"
+
   def allowed(:id_map),
     do:
       "a list of {inside, outside, count}, such as [{0, 100_000, 65_536}], of at most #{@max_maps}"
@@ -167,11 +187,21 @@ defmodule Contained.Options.Namespaces do
   def typespec(:tmpfs), do: quote(do: [binary | {binary, binary | pos_integer}])
   def typespec(:network), do: quote(do: :host | :none | {:netns, binary})
   def typespec(:hostname), do: quote(do: binary)
+  def typespec(:clocks), do: quote(do: [{:monotonic | :boottime, integer}])
   def typespec(:id_map), do: quote(do: [{non_neg_integer, non_neg_integer, pos_integer}])
 
   ## What the port program is told
 
-  @as_they_are [:root, :chroot, :network, :hostname, :uid_map, :gid_map, :read_only_root]
+  @as_they_are [
+    :root,
+    :chroot,
+    :network,
+    :hostname,
+    :time_offsets,
+    :uid_map,
+    :gid_map,
+    :read_only_root
+  ]
   @mounting [:root, :chroot, :binds, :tmpfs, :read_only_root]
 
   @doc "The keys; raises `ArgumentError` for options that contradict each other."
@@ -219,6 +249,7 @@ defmodule Contained.Options.Namespaces do
   defp brought_by({:pid_isolation, _how}), do: [:pid, :mount]
   defp brought_by({:hostname, _name}), do: [:uts]
   defp brought_by({:network, :none}), do: [:net]
+  defp brought_by({:time_offsets, _offsets}), do: [:time]
   defp brought_by({key, _map}) when key in [:uid_map, :gid_map], do: [:user]
   defp brought_by({key, _value}) when key in @mounting, do: [:mount]
   defp brought_by(_other), do: []

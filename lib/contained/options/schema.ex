@@ -159,7 +159,13 @@ defmodule Contained.Options.Schema do
          "one that was started", @all},
       {:linger, {:one_of, [:wait, :kill, :leave]}, ":wait",
        "what becomes of descendants when the command has exited: `:wait` for the end of\n" <>
-         "stdout, then kill them; `:kill` them at once; `:leave` them alive", @single}
+         "stdout, then kill them; `:kill` them at once; `:leave` them alive", @single},
+      {:orphans, :boolean, "false",
+       "tells how descendants end whose parent has died before them: `:orphans` of `Contained.Result`,\n" <>
+         "`{:orphan_exit, os_pid, exit}` of `Contained.Process.next/2` and of a daemon's events. With\n" <>
+         "`:pid_isolation` the pids are those inside; without it pure v1 control groups cannot tell\n" <>
+         "(`:enotsup`). Nothing is told of who has left the command's group",
+       [:run, :start, :daemon]}
     ]
   end
 

@@ -88,4 +88,50 @@ defmodule Contained.Container.FunctionTest do
     assert {:ok, ^large} = Container.run_fun(container, {:erlang, :iolist_to_binary, [large]})
     assert {:ok, "v"} = Container.run_fun(container, {System, :get_env, ["K"]}, env: [{"K", "v"}])
   end
+
+  {:module, talker, binary, _} =
+    defmodule Talker do
+      def talk(text, size) do
+        :erlang.display(:plain)
+        IO.puts(text)
+        :binary.copy("x", size)
+      end
+
+      def halt do
+        IO.puts("last words")
+        :erlang.halt(7)
+      end
+    end
+
+  @talker talker
+  @talks modules: [{talker, binary}], env: [{"LC_ALL", "C.UTF-8"}]
+
+  test "a value of 50 MB, and all that is printed before it", %{container: container} do
+    text = String.duplicate("äö", 500_000)
+    size = 50_000_000
+
+    printed =
+      capture_io(fn ->
+        call = {@talker, :talk, [text, size]}
+        assert {:ok, value} = Container.run_fun(container, call, @talks)
+        assert value == :binary.copy("x", size)
+      end)
+
+    # Characters are those of the locale, or written as numbers where that is not installed.
+    escaped = String.duplicate("\\x{E4}\\x{F6}", 500_000)
+    # erlang:display/1 may write CR LF.
+    printed = String.replace(printed, "\r\n", "\n")
+    same? = printed in ["plain\n" <> text <> "\n", "plain\n" <> escaped <> "\n"]
+    assert same?
+  end
+
+  test "what it has printed when it halts", %{container: container} do
+    printed =
+      capture_io(fn ->
+        assert {:error, {:exit_status, 7}} =
+                 Container.run_fun(container, {@talker, :halt, []}, @talks)
+      end)
+
+    assert printed == "last words\n"
+  end
 end

@@ -359,4 +359,16 @@ defmodule Contained.Daemon.LiveTest do
     eventually(fn -> Daemon.statistics(daemon).output_byte_count == 2 end)
     assert Daemon.info(daemon).state == :running
   end
+
+  # By an init, which is to be had with any control groups.
+  @tag skip: Contained.Needs.isolation()
+  test "the end of an orphan is an event" do
+    script = "read x; (sh -c 'exit 120' &); exec cat"
+    opts = [stdin: :pipe, orphans: true, pid_isolation: true, cd: "/"]
+    daemon = start(script, opts)
+    Daemon.subscribe(daemon)
+    assert :ok = Daemon.write(daemon, "go\n")
+    assert_receive {Daemon, ^daemon, {:orphan_exit, _os_pid, {:exited, 120}}}, 20_000
+    assert :ok = Daemon.stop(daemon)
+  end
 end

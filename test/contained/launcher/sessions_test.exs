@@ -60,6 +60,11 @@ defmodule Contained.Launcher.SessionsTest do
     assert {_, []} = Sessions.event(sessions, {:ended, id, %{}})
   end
 
+  test "the end of an orphan is handed on", %{sessions: sessions, id: id, ref: ref} do
+    assert {^sessions, [{:tell, ^ref, {:orphan_exit, 43, {:exited, 120}}}]} =
+             Sessions.event(sessions, {:orphan_exit, id, 43, {:exited, 120}})
+  end
+
   test "an end with orphans is reported", %{sessions: sessions, id: id} do
     ended = %{reason: :exit, left_behind: 3, unkilled: 1}
     {_, effects} = Sessions.event(sessions, {:ended, id, ended})

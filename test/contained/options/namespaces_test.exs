@@ -6,7 +6,7 @@ defmodule Contained.Options.NamespacesTest do
   alias Contained.Options.Namespaces
 
   @keys [:namespaces, :pid_init, :hostname, :root, :chroot, :binds, :tmpfs] ++
-          [:read_only_root, :network, :uid_map, :gid_map]
+          [:read_only_root, :network, :time_offsets, :uid_map, :gid_map]
 
   # What the port program is told.
   defp wire(opts), do: :cmd |> Options.parse!(opts) |> Namespaces.spec()
@@ -34,6 +34,7 @@ defmodule Contained.Options.NamespacesTest do
           {[pid_isolation: true], [:pid, :mount]},
           {[hostname: "x"], [:uts]},
           {[network: :none], [:net]},
+          {[time_offsets: [boottime: 5]], [:time]},
           {[root: "/srv"], [:mount]},
           {[tmpfs: ["/tmp"]], [:mount]},
           {[read_only_root: true], [:mount]},
@@ -104,6 +105,17 @@ defmodule Contained.Options.NamespacesTest do
 
     refused([root: "/a\0"], ~r/has a null byte/)
     refused([hostname: "a\0"], ~r/has a null byte/)
+  end
+
+  test "clocks that are not" do
+    for wrong <- [
+          [],
+          [realtime: 1],
+          [monotonic: 1.5],
+          [monotonic: 1, monotonic: 2],
+          [boottime: 1_099_511_627_777]
+        ],
+        do: refused([time_offsets: wrong], ~r/invalid value for option :time_offsets: expected /)
   end
 
   test "what contradicts itself is refused" do
