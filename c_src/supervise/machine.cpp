@@ -20,6 +20,8 @@ int raw_status(const process::ExitStatus& status) {
   return status.code | (status.core_dumped ? kCoreDumped : 0);
 }
 
+constexpr Milliseconds kPatienceWithExec = 1000;
+
 int exit_code(const process::ExitStatus& status) {
   return status.exited ? status.code : 128 + status.code;
 }
@@ -52,12 +54,12 @@ void Machine::launch(Task task) {
   act(Launch{task});
 }
 
-void Machine::stop(Task task) {
+void Machine::stop(Task task, bool told) {
   auto& it = state(task);
   if (it.phase == Phase::kStopping) return;
   if (it.phase == Phase::kRunning) tell(task, Event::kStop);
   it.phase = Phase::kStopping;
-  act(Stop{task});
+  act(Stop{task, told});
 }
 
 // ---- Facts
@@ -90,6 +92,7 @@ void Machine::on(const Ended& fact) {
 
 void Machine::on(const TimerFired& fact) {
   if (fact.timer == Timer::kTimeout) {
+    if (stopping_) return stop(Task::kCommand);
     if (state(Task::kCommand).phase != Phase::kRunning) return;
     timed_out_ = true;
     tell(Task::kCommand, Event::kTimeout);
@@ -128,10 +131,13 @@ void Machine::pass_on(Task task, int number) {
   act(Send{task, number});
 }
 
-void Machine::on(const StopAsked&) {
+void Machine::on(const StopAsked& fact) {
   if (std::exchange(stopping_, true) || winding_down_) return;
   act(Disarm{Timer::kTimeout});
-  if (state(Task::kCommand).phase != Phase::kIdle) return stop(Task::kCommand);
+  // A signal before the exec may reach nobody; but an exec can take for ever.
+  if (state(Task::kCommand).phase == Phase::kStarting)
+    return act(Arm{Timer::kTimeout, kPatienceWithExec});
+  if (state(Task::kCommand).phase != Phase::kIdle) return stop(Task::kCommand, fact.by_terminal);
   act(Disarm{Timer::kStartCommand});
   wind_down();
 }
@@ -139,7 +145,8 @@ void Machine::on(const StopAsked&) {
 // ---- The command
 
 void Machine::command_started() {
-  if (policy_.timeout && !stopping_) act(Arm{Timer::kTimeout, *policy_.timeout});
+  if (stopping_) return stop(Task::kCommand);
+  if (policy_.timeout) act(Arm{Timer::kTimeout, *policy_.timeout});
 }
 
 void Machine::command_over(const process::ExitStatus& status) {

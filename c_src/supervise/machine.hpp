@@ -47,7 +47,9 @@ struct LoadRead {
 struct SignalCame {  ///< one of those that are passed on
   int number = 0;
 };
-struct StopAsked {};
+struct StopAsked {
+  bool by_terminal = false;  ///< ^C: the command has been told already
+};
 
 using Fact = std::variant<Started, NotStarted, Ended, TimerFired, LoadRead, SignalCame, StopAsked>;
 
@@ -58,6 +60,7 @@ struct Launch {
 };
 struct Stop {  ///< by its ladder; answered by Ended
   Task task = Task::kCommand;
+  bool told = false;  ///< first it has a while for what it was told
 };
 struct Arm {  ///< replaces the one before
   Timer timer = Timer::kTimeout;
@@ -116,13 +119,13 @@ class Machine {
   void on(const TimerFired& fact);
   void on(const LoadRead& fact);
   void on(const SignalCame& fact);
-  void on(const StopAsked&);
+  void on(const StopAsked& fact);
 
   State& state(Task task) { return states_[static_cast<std::size_t>(task)]; }
   void act(const Action& action) { actions_.push_back(action); }
   void tell(Task task, Event event, int number = 0);
   void launch(Task task);
-  void stop(Task task);
+  void stop(Task task, bool told = false);
   void pass_on(Task task, int number);
 
   void command_started();

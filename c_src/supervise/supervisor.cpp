@@ -67,9 +67,9 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
                   .guardian_may_stop = order.foreground,
                   .on_signal =
                       [this](int number) {
-                        // Of the terminal, or to the whole process group: the rest comes by the
-                        // front.
-                        if (number != SIGHUP) on_signal(number);
+                        // To the whole process group, by the terminal: the rest comes by the front.
+                        if (number == SIGINT) return feed(StopAsked{order_.foreground});
+                        if (number == SIGTERM) feed(StopAsked{});
                       }}),
       machine_(order.policy),
       timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io),
@@ -177,8 +177,16 @@ void Supervisor::not_started(Task task, const Error& error) {
   feed(NotStarted{task, exit_code_of(error)});
 }
 
+// SIGCONT follows every signal of a ladder; alone it only gives time.
+protocol::Ladder Supervisor::ladder_of(const Stop& action) const {
+  auto ladder = action.task == Task::kCommand ? order_.command.stop : order_.logger->stop;
+  if (action.told && !ladder.empty())
+    ladder.insert(ladder.begin(), {SIGCONT, ladder.front().grace_ms});
+  return ladder;
+}
+
 void Supervisor::perform(const Stop& action) {
-  if (const auto it = live(action.task)) return it->stop(std::nullopt);
+  if (const auto it = live(action.task)) return it->stop(ladder_of(action));
   retry_timers_[index(action.task)].cancel();
 }
 

@@ -64,6 +64,7 @@ class Supervisor final : private engine::Receiver {
   void perform(const GiveUp&);
   void perform(const Finish& action);
 
+  protocol::Ladder ladder_of(const Stop& action) const;
   void start(Task task);
   void start_later(Task task);
   void not_started(Task task, const Error& error);

@@ -24,7 +24,9 @@ std::string timer_name(Timer timer) {
 
 struct Words {
   std::string operator()(const Launch& it) const { return "launch " + task_name(it.task); }
-  std::string operator()(const Stop& it) const { return "stop " + task_name(it.task); }
+  std::string operator()(const Stop& it) const {
+    return "stop " + task_name(it.task) + (it.told ? " later" : "");
+  }
   std::string operator()(const Arm& it) const {
     return fmt::format("arm {} {}", timer_name(it.timer), it.after);
   }
@@ -163,12 +165,24 @@ TEST(MachineTest, StopWaitsForTheEnd) {
   EXPECT_EQ(talk.say(killed(SIGKILL)), "'cmd exit 10 9', finish 137");
 }
 
+TEST(MachineTest, WhatTheTerminalHasToldItIsNotRepeatedAtOnce) {
+  EXPECT_EQ(running(brisk()).say(StopAsked{.by_terminal = true}), "'cmd stop 10', stop cmd later");
+}
+
 TEST(MachineTest, StopComesBeforeItHasStarted) {
   Talk talk(brisk());
   talk.begin();
-  EXPECT_EQ(talk.say(StopAsked{}), "stop cmd");
-  EXPECT_EQ(talk.say(Started{kCommand, 10}), "'cmd start 10'");
+  EXPECT_EQ(talk.say(StopAsked{}), "arm timeout 1000");
+  EXPECT_EQ(talk.say(Started{kCommand, 10}), "'cmd start 10', 'cmd stop 10', stop cmd");
   EXPECT_EQ(talk.say(killed(SIGTERM)), "'cmd exit 10 15', finish 143");
+}
+
+TEST(MachineTest, AnExecThatTakesForEverIsStopped) {
+  Talk talk(brisk());
+  talk.begin();
+  talk.say(StopAsked{});
+  EXPECT_EQ(talk.say(TimerFired{Timer::kTimeout}), "stop cmd");
+  EXPECT_EQ(talk.say(NotStarted{kCommand, 125}), "finish 125");
 }
 
 TEST(MachineTest, WhatCannotBeStartedIsAnAnswerAtFirstOnly) {
