@@ -12,8 +12,8 @@ defmodule Mix.Tasks.Compile.Contained do
 
   @recursive true
   @program "contained_port"
-  # The second is optional: the option CONTAINED_NIF of CMakeLists.txt.
-  @products [@program, "contained_nif.so"]
+  # The others are optional: the options CONTAINED_NIF and CONTAINED_CLI of CMakeLists.txt.
+  @products [@program, "contained_nif.so", "contained"]
   @sources ["CMakeLists.txt", "cmake/*.cmake", "c_src/**/*.{cpp,hpp}"]
 
   # What decides which compiler is called, and how. A change of one of them starts the build anew.
@@ -210,7 +210,7 @@ defmodule Mix.Tasks.Compile.Contained do
   defp advice do
     """
     Contained could not build its native program. It needs a C++20 compiler, CMake 3.22 or later,
-    the headers of Boost (1.74 or later) and of fmt, and Erlang's own C headers (ei.h). To install them:
+    the headers of Boost (1.74 or later), fmt, CLI11 and nlohmann_json, and Erlang's own C headers (ei.h). To install them:
 
         #{install_command(os_release())}
     """
@@ -223,16 +223,17 @@ defmodule Mix.Tasks.Compile.Contained do
     end
   end
 
-  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev libseccomp-dev erlang-dev"
+  @debian "apt-get install g++ cmake make libboost-dev libfmt-dev libcap-dev zlib1g-dev libseccomp-dev libcli11-dev nlohmann-json3-dev erlang-dev"
   @install [
     {~r/debian|ubuntu/, @debian},
     {~r/fedora|rhel|centos/,
-     "dnf install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel erlang-erl_interface"},
+     "dnf install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel cli11-devel json-devel erlang-erl_interface"},
     {~r/alpine/,
-     "apk add g++ cmake make boost-dev fmt-dev libcap-dev zlib-dev libseccomp-dev linux-headers erlang-dev"},
-    {~r/arch/, "pacman -S gcc cmake make boost fmt libcap zlib libseccomp erlang"},
+     "apk add g++ cmake make boost-dev fmt-dev libcap-dev zlib-dev libseccomp-dev cli11 nlohmann-json linux-headers erlang-dev"},
+    {~r/arch/,
+     "pacman -S gcc cmake make boost fmt libcap zlib libseccomp cli11 nlohmann-json erlang"},
     {~r/suse/,
-     "zypper install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel erlang"}
+     "zypper install gcc-c++ cmake make boost-devel fmt-devel libcap-devel zlib-devel libseccomp-devel cli11-devel nlohmann_json-devel erlang"}
   ]
   defp install_command(os) do
     Enum.find_value(@install, @debian <> " (Debian's names)", fn {pattern, command} ->

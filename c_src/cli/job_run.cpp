@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "cli/command_options.hpp"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kLogSize = 64U << 20;
 constexpr std::uint32_t kLogKeep = 5;
+constexpr std::uint64_t kStopGraceMs = 5000;
 
 struct JobRun {
   SpaceName space;
@@ -110,7 +112,7 @@ void keep_name(protocol::Start& start) {
   }
 }
 
-job::Plan plan_of(const JobRun& asked, const job::Namespace& space) {
+job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {
   job::Plan plan;
   plan.space = space.name();
   plan.start = asked.command.start;
@@ -157,12 +159,16 @@ bool may_outlive(const JobRun& asked) {
 
 int run_job(JobRun& asked) {
   finish(asked.command, command_words());
+  if (!asked.command.stop_said) asked.command.start.stop = {{SIGTERM, kStopGraceMs}};
+  if (asked.command.start.linger != protocol::Linger::kKill) {
+    throw CLI::ValidationError("--linger", "only kill: a job ends with its program");
+  }
   if (!may_outlive(asked)) return kRunFailed;
   const auto space = space_for(*asked.space);
   if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
   auto lock = job::claim(*space, asked.name);
   if (!lock) return complain_of_claim(asked, lock.error());
-  auto plan = plan_of(asked, *space);
+  auto plan = job_plan_of(asked, *space);
   if (asked.foreground) return job::run(std::move(plan), std::move(*lock), complain_of_start);
   const auto started = job::start(std::move(plan), std::move(*lock));
   if (started) return kOk;

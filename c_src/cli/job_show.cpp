@@ -18,11 +18,11 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownCommand = 50;
 
-void print(const std::string& text) { (void)std::fwrite(text.data(), 1, text.size(), stdout); }
+void print_out(const std::string& text) { (void)std::fwrite(text.data(), 1, text.size(), stdout); }
 
 // Bytes of a command line are anything; JSON is UTF-8.
 void print_json(const Json& json) {
-  print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  print_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string shown_command(const ProcRow& row) {
@@ -54,7 +54,7 @@ std::string how_it_is(const job::Entry& entry) {
 
 int check_job(const std::string& space, const std::string& name, bool verbose) {
   const auto entry = look_up(space, name);
-  if (verbose) print(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
+  if (verbose) print_out(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
   return entry && entry->running() ? kOk : kNo;
 }
 
@@ -88,7 +88,7 @@ std::string branch_of(const JobList& asked, const job::Namespace& space, const j
   return text;
 }
 
-Json json_of(const job::Outcome& outcome) {
+Json job_json(const job::Outcome& outcome) {
   Json json;
   json[outcome.exited ? "exited" : "signaled"] = outcome.code;
   json["reason"] = outcome.reason;
@@ -105,7 +105,7 @@ Json json_of(const job::Outcome& outcome) {
   return json;
 }
 
-Json json_of(const job::Namespace& space, const job::Entry& entry) {
+Json job_json(const job::Namespace& space, const job::Entry& entry) {
   Json json;
   json["state"] = job::name(entry.state);
   if (entry.job.name.empty()) return json;
@@ -114,7 +114,7 @@ Json json_of(const job::Namespace& space, const job::Entry& entry) {
   json["started"] = entry.job.started_ms;
   if (!entry.job.log.empty()) json["log"] = entry.job.log;
   json["containment"] = entry.job.containment;
-  if (entry.outcome) json["result"] = json_of(*entry.outcome);
+  if (entry.outcome) json["result"] = job_json(*entry.outcome);
   if (!entry.running()) return json;
   json["os_pid"] = entry.job.leader.pid;
   Json processes = Json::array();
@@ -131,7 +131,7 @@ int list_json(const job::Namespace& space, bool all) {
   for (const auto& entry : job::list(space)) {
     if (!all && !entry.running()) continue;
     Json json = {{"name", entry.name}};
-    json.update(json_of(space, entry));
+    json.update(job_json(space, entry));
     jobs.push_back(std::move(json));
   }
   print_json({{"namespace", space.name()}, {"jobs", std::move(jobs)}});
@@ -146,7 +146,7 @@ int list_jobs(const JobList& asked) {
   for (const auto& entry : job::list(*space)) {
     if (asked.all || entry.running()) text += branch_of(asked, *space, entry);
   }
-  print(text + " ╯\n");
+  print_out(text + " ╯\n");
   return kOk;
 }
 
@@ -179,7 +179,7 @@ int dump_jobs(const std::string& name) {
   Json finished = Json::object();
   std::uint64_t cpu_ns = 0;
   for (const auto& entry : job::list(*space)) {
-    auto json = json_of(*space, entry);
+    auto json = job_json(*space, entry);
     if (entry.running()) add_usage(entry, json, cpu_ns);
     (entry.running() ? tasks : finished)[entry.name] = std::move(json);
   }

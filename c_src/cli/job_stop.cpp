@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "base/proc.hpp"
 #include "cgroup/quarters.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
@@ -10,6 +11,7 @@
 #include "cli/units.hpp"
 #include "job/client.hpp"
 #include "job/lines.hpp"
+#include "job/name_lock.hpp"
 
 namespace contained::cli {
 namespace {
@@ -38,6 +40,23 @@ bool over_by(const job::Namespace& space, const std::string& name, Deadline unti
   }
 }
 
+// Also the keeper is gone, but for the exit hook: whatever comes next meets nothing of it.
+bool gone_by(const job::Namespace& space, const std::string& name, Deadline until) {
+  if (!over_by(space, name, until)) return false;
+  const auto directory = space.job(name);
+  while (directory && job::is_locked(directory->get())) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    ::poll(nullptr, 0, kLookPauseMs);
+  }
+  return true;
+}
+
+// By somebody's hand: then it does not answer.
+bool is_stopped(const job::Mark& keeper) {
+  const auto stat = read_proc_stat(keeper.pid);
+  return stat && stat->start_time == keeper.start_time && stat->state == 'T';
+}
+
 void kill_groups(const job::Job& job, Deadline until) {
   auto quarters = cgroup::Quarters::open(job.groups);
   while (quarters && std::chrono::steady_clock::now() < until) {
@@ -52,10 +71,10 @@ void kill_groups(const job::Job& job, Deadline until) {
 bool force(const job::Namespace& space, const job::Entry& entry) {
   (void)job::signal_marked(entry.job.worker, SIGKILL);
   (void)job::signal_marked(entry.job.guardian, SIGCONT);
-  if (over_by(space, entry.name, job::after(kForce))) return true;
+  if (gone_by(space, entry.name, job::after(kForce))) return true;
   (void)job::signal_marked(entry.job.guardian, SIGKILL);
   kill_groups(entry.job, job::after(kForce));
-  return over_by(space, entry.name, job::after(kForce));
+  return gone_by(space, entry.name, job::after(kForce));
 }
 
 // A keeper that has just been started does not listen yet.
@@ -96,17 +115,26 @@ int not_running(const std::string& name) {
   return kNo;
 }
 
+// True when nothing is left of it.
+bool ask_and_wait(const job::Namespace& space, const std::string& name,
+                  const std::string& request) {
+  auto client = connect_to(space, name);
+  auto ended = client ? ask_to_end(*client, request) : Status(client.error());
+  if (ended) ended = await_end(*client, kForever);
+  const bool reset = !ended && (ended.error().code == ECONNRESET || ended.error().code == ESRCH);
+  return (ended || reset) && gone_by(space, name, job::after(kAnswer));
+}
+
 int end_job(const JobStop& asked, const std::string& request) {
   const auto space = open_space(*asked.space);
   if (!space) return kNo;
   const auto entry = job::look(*space, asked.name);
   if (!entry || !entry->running()) return not_running(asked.name);
-  auto client = connect_to(*space, asked.name);
-  auto ended = client ? ask_to_end(*client, request) : Status(client.error());
-  if (ended) ended = await_end(*client, kForever);
-  const bool reset = !ended && (ended.error().code == ECONNRESET || ended.error().code == ESRCH);
-  if ((ended || reset) && over_by(*space, asked.name, job::after(kAnswer))) return kOk;
-  if (force(*space, *entry)) return kOk;
+  const bool stopped = is_stopped(entry->job.guardian);
+  if (!stopped && ask_and_wait(*space, asked.name, request)) return kOk;
+  // Also of one that was just starting when it was looked at.
+  const auto now = job::look(*space, asked.name);
+  if (!now || !now->running() || force(*space, *now)) return kOk;
   complain("stop", fmt::format("job {} does not end: processes in state D?", asked.name));
   return kNo;
 }

@@ -11,6 +11,7 @@
 #include "cli/cgroup_command.hpp"
 #include "cli/cli11.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/generate.hpp"
 #include "cli/help.hpp"
 #include "cli/info.hpp"
 #include "cli/job.hpp"
@@ -74,6 +75,7 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
   for (const auto& command : kSubcommands) {
     if (!known || called(command)) command.add(app, exit_code);
   }
+  if (!known) add_generate(app, exit_code);
 }
 
 int usage_error(const CLI::ParseError& error, const Words& words) {

@@ -83,9 +83,9 @@ Status ask_keeper(const TopSample& sample, const std::string& request) {
   return Done{};
 }
 
-Status stop(const TopSample& sample) { return ask_keeper(sample, "stop"); }
+Status stop_job(const TopSample& sample) { return ask_keeper(sample, "stop"); }
 
-Status kill(const TopSample& sample) {
+Status kill_group(const TopSample& sample) {
   if (sample.is_job()) return ask_keeper(sample, "kill");
   auto quarters = cgroup::Quarters::open(sample.groups);
   if (!quarters) return quarters.error();
@@ -107,7 +107,7 @@ bool refresh(TopModel& model, const TopOptions& options) {
 
 void show_until_quit(Screen& screen, TopModel& model, const TopOptions& options,
                      const Signals& signals) {
-  TopView view(screen, model, {stop, kill});
+  TopView view(screen, model, TopActions{stop_job, kill_group});
   const milliseconds delay(options.delay_ms);
   auto next = Clock::now() + std::min(delay, milliseconds(kOnceDelay));  // rates come early
   for (view.draw(); signals.wait(next); view.draw()) {

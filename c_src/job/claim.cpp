@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kPatience{5000};
 constexpr int kPauseMs = 5;
 
 // Programs of ours, by the names under which they can be executed; stubs and inits have the first.
-bool is_ours(std::string_view name) {
+bool is_of_contained(std::string_view name) {
   constexpr std::array kLinks = {"muontrap", "dmon", "lanco"};
   return name.starts_with("contained") ||
          std::find(kLinks.begin(), kLinks.end(), name) != kLinks.end();
@@ -58,7 +58,7 @@ pid_t launcher_above() {
   for (pid_t pid = ::getppid(); pid > 0;) {
     const auto row = read_proc_row(pid);
     if (!row) break;
-    if (is_ours(row->name)) return pid;
+    if (is_of_contained(row->name)) return pid;
     pid = row->stat.ppid;
   }
   return in_tree_of_ours() ? ::getppid() : 0;

@@ -57,7 +57,6 @@ int keep(Plan plan, NameLock lock, UniqueFd told) {
     return Worker(io, place, plan, lock.directory(), std::move(told)).run(signals);
   };
   const int code = engine::run_front(options);
-  told.reset();
   if (::getpid() == guardian) conclude(plan, std::move(lock));
   return code;
 }
@@ -122,7 +121,10 @@ Result<Started> start(Plan plan, NameLock lock) {
   { const auto theirs = std::move(lock); }
   while (::waitpid(middle, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return read_told(pipe->read.get());
+  const auto started = read_told(pipe->read.get());
+  // A keeper without a job ends; when it has, the pipe has, and nothing is left of either.
+  if (!started) (void)read_line(pipe->read.get());
+  return started;
 }
 
 int run(Plan plan, NameLock lock, const std::function<void(const Error&)>& on_error) {

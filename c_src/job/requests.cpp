@@ -76,7 +76,8 @@ std::vector<std::string> Worker::status() const {
   std::vector<std::string> lines = {
       fmt::format("state {}", kNames[static_cast<std::size_t>(phase_)]),
       fmt::format("log_dropped {}", logger_ ? logger_->dropped() : 0)};
-  for (const auto& [key, value] : record_of(job_).lines()) {
+  const auto record = record_of(job_);
+  for (const auto& [key, value] : record.lines()) {
     lines.push_back(fmt::format("{} {}", key, escape(value)));
   }
   return lines;

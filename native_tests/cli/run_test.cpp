@@ -1,21 +1,32 @@
-// `contained run`, the real program.
+// `contained run`, the real program: what it passes on, and what it answers.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/looking.hpp"
 #include "support/program.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
-using contained::test::contained;
+using contained::test::Came;
+using contained::test::content;
 using contained::test::run_program;
+using contained::test::TempDir;
+using nlohmann::json;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Words = std::vector<std::string>;
 
-contained::test::Came run(Words words) {
+contained::test::Asked run_asked(Words words) {
   words.insert(words.begin(), "run");
-  return run_program(contained(std::move(words)));
+  return ::contained::test::contained(std::move(words));
 }
+
+Came run(Words words) { return run_program(run_asked(std::move(words))); }
 
 TEST(Run, OutputAndExitCodeAreTheCommands) {
   const auto came = run({"--", "sh", "-c", "echo out; echo err >&2; exit 7"});
@@ -28,16 +39,115 @@ TEST(Run, ExitCodesAreThoseOfEnv) {
   EXPECT_EQ(run({"sh", "-c", "kill -9 $$"}).code(), 128 + SIGKILL);
   EXPECT_EQ(run({"--timeout", "10ms", "sleep", "60"}).code(), 124);
   EXPECT_EQ(run({"--no-such-option", "true"}).code(), 125);
+  EXPECT_EQ(run({}).code(), 125);
   EXPECT_EQ(run({"/etc/passwd"}).code(), 126);
   EXPECT_EQ(run({"/no/such/program"}).code(), 127);
   EXPECT_EQ(run({"no-such-program"}).code(), 127);
 }
 
 TEST(Run, ErrorsAreOneLineThatSaysWhatAndWhy) {
-  const auto came = run({"/no/such/program"});
-  EXPECT_EQ(came.err, "contained: exec: /no/such/program: No such file or directory\n");
+  EXPECT_EQ(run({"/no/such/program"}).err,
+            "contained: exec: /no/such/program: No such file or directory\n");
   EXPECT_THAT(run({"--memory", "64Q", "true"}).err,
               StartsWith("contained: run: --memory: 64Q: a number of bytes"));
+  EXPECT_THAT(run({"-u", "no-such-user", "true"}).err,
+              StartsWith("contained: run: --uid: no-such-user: no such user"));
+  EXPECT_THAT(run({"-c", "no-such", "true"}).err,
+              StartsWith("contained: run: --controller: no-such: no such controller here"));
+}
+
+TEST(Run, StdinIsPassedOnWhole) {
+  auto asked = run_asked({"cat"});
+  asked.input = std::string(30'000, 'x');
+  EXPECT_EQ(run_program(asked).out, *asked.input);
+}
+
+TEST(Run, ClosedDescriptorsBecomeDevNull) {
+  auto asked = run_asked({"sh", "-c", "readlink /proc/self/fd/0 /proc/self/fd/1 >&2"});
+  asked.closed = {0, 1};
+  const auto came = run_program(asked);
+  EXPECT_EQ(came.err, "/dev/null\n/dev/null\n");
+  asked = run_asked({"true"});
+  asked.closed = {0, 1, 2};
+  EXPECT_EQ(run_program(asked).code(), 0);
+}
+
+TEST(Run, TheCommandsOptionsAreItsOwn) {
+  EXPECT_EQ(run({"echo", "--memory", "--", "x"}).out, "--memory -- x\n");
+  EXPECT_EQ(run({"--", "echo", "-v"}).out, "-v\n");
+}
+
+TEST(Run, EnvironmentDirectoryAndMask) {
+  auto asked = run_asked({"-E", "A=1", "-E", "B", "-C", "/usr", "--umask", "027", "sh", "-c",
+                          "echo $A,$B,$C; pwd; umask"});
+  asked.env = {{"A", "0"}, {"B", "0"}, {"C", "2"}};
+  EXPECT_EQ(run_program(asked).out, "1,,2\n/usr\n0027\n");
+  EXPECT_EQ(run({"--clear-env", "-E", "X=y", "/usr/bin/env"}).out, "X=y\n");
+}
+
+TEST(Run, RlimitsNiceAndPrivileges) {
+  const auto came = run({"--rlimit", "nofile=64:128", "--nice", "3", "--no-new-privs", "sh", "-c",
+                         "ulimit -Sn; ulimit -Hn; nice; grep NoNewPrivs /proc/self/status"});
+  EXPECT_EQ(came.out, "64\n128\n3\nNoNewPrivs:\t1\n");
+  EXPECT_EQ(run({"--rlimit", "nofile=128:64", "true"}).code(), 125);
+}
+
+TEST(Run, TheFileThenTheVariableThenTheLine) {
+  const TempDir directory;
+  const auto file = directory.file("c", "env A=file\nenv B=file\n", 0600);
+  auto asked = run_asked({"--config", file, "-E", "C=line", "sh", "-c", "echo $A $B $C"});
+  asked.env = {{"CONTAINED_OPTIONS", "-E B=variable -E C=variable"}};
+  EXPECT_EQ(run_program(asked).out, "file variable line\n");
+}
+
+TEST(Run, ThePlanIsPrintedAndNothingDone) {
+  const TempDir directory;
+  const auto came = run({"--dry-run", "--memory", "64M", "--timeout", "5s", "--stop",
+                         "INT:1s,TERM:50", "-E", "A=b", "touch", directory.path("x")});
+  ASSERT_EQ(came.code(), 0) << came.err;
+  const auto plan = json::parse(came.out);
+  EXPECT_EQ(plan["limits"], (json{{"memory", "64M"}}));
+  EXPECT_EQ(plan["timeout_ms"], 5000);
+  EXPECT_EQ(plan["stop"], (json{{"INT", 1000}, {"TERM", 50}}));
+  EXPECT_EQ(plan["env"], (json{{"A", "b"}}));
+  EXPECT_FALSE(std::filesystem::exists(directory.path("x")));
+}
+
+TEST(Run, TheResultIsAFile) {
+  const TempDir directory;
+  const auto file = directory.path("result");
+  EXPECT_EQ(run({"--json-result", file, "sh", "-c", "sleep 60 & kill -TERM $$"}).code(), 143);
+  const auto result = json::parse(content(file));
+  EXPECT_EQ(result["status"], "signaled");
+  EXPECT_EQ(result["signal_name"], "TERM");
+  EXPECT_EQ(result["reason"], "signal");
+  EXPECT_EQ(result["left_behind"], 1);
+  EXPECT_GT(result["wall_us"], 0);
+  run({"--json-result", file, "/no/such"});
+  EXPECT_EQ(json::parse(content(file)), (json{{"status", "failed"},
+                                              {"exit_code", 127},
+                                              {"stage", "exec"},
+                                              {"error", "enoent"},
+                                              {"subject", "/no/such"}}));
+}
+
+TEST(Run, SaysWhatItDoes) {
+  EXPECT_THAT(run({"-v", "true"}).err, HasSubstr("contained: run: exited 0: exit\n"));
+  auto asked = run_asked({"true"});
+  asked.env = {{"CONTAINED_DEBUG", "1"}};
+  EXPECT_THAT(run_program(asked).err, HasSubstr("contained: run: pid "));
+}
+
+TEST(Contained, HelpAndVersion) {
+  const auto version = run_program(::contained::test::contained({"--version"}));
+  EXPECT_THAT(version.out, StartsWith("contained "));
+  EXPECT_EQ(version.code(), 0);
+  const auto help = run_program(::contained::test::contained({"run", "--help"}));
+  EXPECT_THAT(help.out, HasSubstr("Usage: contained run [OPTIONS] [--] COMMAND [ARGS...]"));
+  EXPECT_THAT(help.out, HasSubstr("Examples:"));
+  EXPECT_EQ(help.code(), 0);
+  EXPECT_EQ(run_program(::contained::test::contained({})).code(), 2);
+  EXPECT_EQ(run_program(::contained::test::contained({"no-such"})).code(), 2);
 }
 
 }  // namespace
