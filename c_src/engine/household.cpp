@@ -48,13 +48,14 @@ Household::Household(asio::io_context& io, const Place& place, Receiver& receive
               refused_,
               links_,
               sealer_,
-              raise_open_files(),
+              {.rlim_cur = 0, .rlim_max = 0},
               null_.get(),
               std::move(options_.directory),
               [this](protocol::Id id, Leftover leftover) { on_over(id, std::move(leftover)); }},
       leftover_timer_(io),
       guardian_timer_(io),
       end_timer_(io) {
+  shared_.open_files = raise_open_files();
   process::probe(refused_);
 }
 

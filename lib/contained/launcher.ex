@@ -436,10 +436,14 @@ defmodule Contained.Launcher do
   defp collect_garbage(state), do: state
 
   defp beat(state) do
-    case Heartbeat.tick(state.beat) do
-      {{:ping, number}, beat} -> transmit(%{state | beat: beat}, Protocol.ping(number))
-      {:wedged, beat} -> kill(%{state | beat: beat})
-      {_alive_or_wait, beat} -> %{state | beat: beat}
+    {verdict, beat} = Heartbeat.tick(state.beat)
+    state = %{state | beat: beat}
+
+    case verdict do
+      {:ping, number} -> transmit(state, Protocol.ping(number))
+      :wedged -> kill(state)
+      :wedged_unless_starved -> if Link.starved?(state.link), do: state, else: kill(state)
+      _alive_or_wait -> state
     end
   end
 

@@ -109,6 +109,15 @@ defmodule Contained.Port do
   end
 
   # Field 22 of proc_pid_stat(5).
+  @doc "Whether a process could run if it had a processor."
+  @spec runnable?(identity) :: boolean
+  def runnable?({pid, start}) do
+    case File.read("/proc/#{pid}/stat") do
+      {:ok, stat} -> hd(fields(stat)) == "R" and start_time(stat) == start
+      {:error, _reason} -> false
+    end
+  end
+
   defp start_time(stat), do: stat |> fields() |> Enum.at(19) |> String.to_integer()
 
   # Those behind the name, which may hold anything.

@@ -2,7 +2,10 @@ defmodule Contained.Launcher.Heartbeat do
   @moduledoc false
   # Whether the port program still answers, decided tick by tick. A verdict needs two unanswered
   # pings and a full second after the second: when the whole machine was suspended, or the
-  # container paused, the first ping after it finds the program as late as we are.
+  # container paused, the first ping after it finds the program as late as we are. One that waits for a
+  # processor is not wedged but starved: it is given longer, for it might loop as well.
+
+  @longest_starvation 20
 
   defstruct heard: nil, silent: 0, number: 0
 
@@ -22,7 +25,8 @@ defmodule Contained.Launcher.Heartbeat do
   def heard(beat, kind), do: %{beat | heard: kind}
 
   @doc "What to do at the end of an interval."
-  @spec tick(t) :: {:alive | {:ping, pos_integer} | :wait | :wedged, t}
+  @spec tick(t) ::
+          {:alive | {:ping, pos_integer} | :wait | :wedged_unless_starved | :wedged, t}
   def tick(%{heard: nil} = beat), do: silence(%{beat | silent: beat.silent + 1})
   def tick(beat), do: {:alive, %{beat | heard: nil, silent: 0}}
 
@@ -32,5 +36,9 @@ defmodule Contained.Launcher.Heartbeat do
   end
 
   defp silence(%{silent: 3} = beat), do: {:wait, beat}
+
+  defp silence(%{silent: silent} = beat) when silent < @longest_starvation,
+    do: {:wedged_unless_starved, beat}
+
   defp silence(beat), do: {:wedged, beat}
 end

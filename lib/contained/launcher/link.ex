@@ -120,6 +120,14 @@ defmodule Contained.Launcher.Link do
   end
 
   @doc """
+  Whether the program may be silent for want of a processor. One that has not greeted yet has work to do before it
+  can, more of it than an answer takes.
+  """
+  @spec starved?(t) :: boolean
+  def starved?(%{hello: %{worker: worker}}), do: Port.runnable?(worker)
+  def starved?(_not_greeted), do: true
+
+  @doc """
   Kills the worker of a program that does not answer. Its guardian, woken if it was stopped, then
   empties the control groups and ends; for that it is waited for `patience` milliseconds, and never
   killed before its time: nobody would do its work.

@@ -8,8 +8,9 @@ defmodule Contained.Launcher.HeartbeatTest do
   end
 
   test "silence is met by two pings, then by patience, then by the verdict" do
-    {verdicts, _} = ticks(Heartbeat.new(), 4)
-    assert verdicts == [{:ping, 1}, {:ping, 2}, :wait, :wedged]
+    {verdicts, _} = ticks(Heartbeat.new(), 20)
+    starved = List.duplicate(:wedged_unless_starved, 16)
+    assert verdicts == [{:ping, 1}, {:ping, 2}, :wait] ++ starved ++ [:wedged]
   end
 
   test "a program that is heard between ticks is not pinged" do
