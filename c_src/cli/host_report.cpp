@@ -118,7 +118,7 @@ std::string jobs_text(const Host& host) {
   return text;
 }
 
-Json json_of(const Host::Attempt& attempt) {
+Json json_of_attempt(const Host::Attempt& attempt) {
   if (!attempt.error) return {{"works", true}, {"by_user_namespace", attempt.by_user}};
   const auto& error = *attempt.error;
   return {{"works", false},
@@ -179,7 +179,8 @@ std::string host_json(const Host& host) {
                                       {"path", text_or_null(each.path)}};
   }
   for (const auto& feature : host.features) json["features"][feature.name] = feature.there;
-  for (const auto& attempt : host.attempts) json["isolation"][attempt.name] = json_of(attempt);
+  for (const auto& attempt : host.attempts)
+    json["isolation"][attempt.name] = json_of_attempt(attempt);
   json["landlock"] = host.landlock;
   json["systemd"] = host.systemd;
   json["unit"] = text_or_null(host.unit);

@@ -30,13 +30,8 @@ struct Subcommand {
   void (*add)(CLI::App& app, int& exit_code);
 };
 constexpr Subcommand kSubcommands[] = {
-    {"job", add_job},
-    {"run", add_run},
-    {"cgroup", add_cgroup},
-    {"muontrap", add_muontrap},
-    {"info", add_info},
-    {"sink", add_sink},
-    {"top", add_top},
+    {"job", add_job},   {"run", add_run},   {"cgroup", add_cgroup}, {"muontrap", add_muontrap},
+    {"info", add_info}, {"sink", add_sink}, {"top", add_top},
 };
 
 // Links to the program under other names, and what these stand for.
