@@ -1,5 +1,6 @@
 // What a machine allows, as text, as JSON, and what to do about what it does not.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
