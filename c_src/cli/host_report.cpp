@@ -1,5 +1,6 @@
 // What a machine allows, as text, as JSON, and what to do about what it does not.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -118,7 +119,7 @@ std::string jobs_text(const Host& host) {
   return text;
 }
 
-Json host_json(const Host::Attempt& attempt) {
+Json json_of_attempt(const Host::Attempt& attempt) {
   if (!attempt.error) return {{"works", true}, {"by_user_namespace", attempt.by_user}};
   const auto& error = *attempt.error;
   return {{"works", false},
@@ -179,7 +180,8 @@ std::string host_json(const Host& host) {
                                       {"path", text_or_null(each.path)}};
   }
   for (const auto& feature : host.features) json["features"][feature.name] = feature.there;
-  for (const auto& attempt : host.attempts) json["isolation"][attempt.name] = host_json(attempt);
+  for (const auto& attempt : host.attempts)
+    json["isolation"][attempt.name] = json_of_attempt(attempt);
   json["landlock"] = host.landlock;
   json["systemd"] = host.systemd;
   json["unit"] = text_or_null(host.unit);

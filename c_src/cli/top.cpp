@@ -3,9 +3,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -83,7 +85,7 @@ Status ask_keeper(const TopSample& sample, const std::string& request) {
   return Done{};
 }
 
-Status stop(const TopSample& sample) { return ask_keeper(sample, "stop"); }
+Status stop_job(const TopSample& sample) { return ask_keeper(sample, "stop"); }
 
 Status kill_group(const TopSample& sample) {
   if (sample.is_job()) return ask_keeper(sample, "kill");
@@ -107,7 +109,7 @@ bool refresh(TopModel& model, const TopOptions& options) {
 
 void show_until_quit(Screen& screen, TopModel& model, const TopOptions& options,
                      const Signals& signals) {
-  TopView view(screen, model, {stop, kill_group});
+  TopView view(screen, model, TopActions{stop_job, kill_group});
   const milliseconds delay(options.delay_ms);
   auto next = Clock::now() + std::min(delay, milliseconds(kOnceDelay));  // rates come early
   for (view.draw(); signals.wait(next); view.draw()) {

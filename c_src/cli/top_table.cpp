@@ -40,7 +40,7 @@ std::string title(std::string text, bool sorted) {
   return text;
 }
 
-void cut_to(TopLine& pieces, int columns) {
+void cut_at_edge(TopLine& pieces, int columns) {
   auto left = static_cast<std::size_t>(std::max(columns, 0));
   for (auto& piece : pieces) {
     piece.text.resize(std::min(piece.text.size(), left));
@@ -53,7 +53,7 @@ nlohmann::ordered_json or_null(const std::optional<Value>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
-nlohmann::ordered_json row_json(const TopRow& row) {
+nlohmann::ordered_json json_of_row(const TopRow& row) {
   const auto& sample = row.sample;
   nlohmann::ordered_json json = {{"kind", sample.is_job() ? "job" : "command"}};
   json["name"] = shown(sample.name);
@@ -116,7 +116,7 @@ TopLine line_of(const TopRow& row, int name_columns, int columns) {
                     bar_piece(row.memory),
                     {fmt::format(" {:>6} {:>7} {}", format_time(sample.age_ms),
                                  rate_text(row.io_per_second), shown(sample.command))}};
-  cut_to(pieces, columns);
+  cut_at_edge(pieces, columns);
   return pieces;
 }
 
@@ -163,7 +163,7 @@ std::string plain_table(const TopModel& model) {
 std::string json_table(const TopModel& model) {
   nlohmann::ordered_json json = {{"memory_total", model.memory_total()}};
   json["groups"] = nlohmann::ordered_json::array();
-  for (const auto& row : model.rows()) json["groups"].push_back(row_json(row));
+  for (const auto& row : model.rows()) json["groups"].push_back(json_of_row(row));
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
