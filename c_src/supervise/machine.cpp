@@ -92,8 +92,9 @@ void Machine::on(const Ended& fact) {
 
 void Machine::on(const TimerFired& fact) {
   if (fact.timer == Timer::kTimeout) {
-    if (stopping_) return stop(Task::kCommand);
-    if (state(Task::kCommand).phase != Phase::kRunning) return;
+    const auto phase = state(Task::kCommand).phase;
+    if (stopping_ && phase == Phase::kStarting) return stop(Task::kCommand);
+    if (phase != Phase::kRunning) return;
     timed_out_ = true;
     tell(Task::kCommand, Event::kTimeout);
     return stop(Task::kCommand);
