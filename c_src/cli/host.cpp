@@ -20,6 +20,7 @@
 #include "cgroup/controllers.hpp"
 #include "cgroup/ground.hpp"
 #include "cgroup/layout.hpp"
+#include "cgroup/limits.hpp"
 #include "cgroup/select.hpp"
 #include "cgroup/text.hpp"
 #include "job/namespace.hpp"
@@ -65,6 +66,14 @@ bool has_pidfd() {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0U))).valid();
 }
 
+// One that is there may turn out not to be ours to give: cpuset looks at every process below.
+bool limits_by(const Host& host, std::string_view controller) {
+  const auto& words = cgroup::vocabulary();
+  return std::any_of(words.begin(), words.end(), [&](const cgroup::Word& word) {
+    return word.controller == controller && cgroup::has(host.limits, word.key);
+  });
+}
+
 void look_for_controllers(Host& host) {
   const auto base = open_at(AT_FDCWD, host.base, O_RDONLY | O_DIRECTORY);
   const auto v2 = base ? cgroup::usable_controllers(base->get()) : std::vector<std::string>();
@@ -73,7 +82,7 @@ void look_for_controllers(Host& host) {
   const auto v1 = found && both ? cgroup::usable_v1(*found, {}) : std::vector<cgroup::Trees::V1>();
   for (const char* name : {"cpu", "cpuset", "io", "memory", "pids", "hugetlb", "devices"}) {
     Host::Controller controller{name, {}, {}};
-    if (cgroup::has(v2, name)) controller = {name, "v2", host.base};
+    if (cgroup::has(v2, name) && limits_by(host, name)) controller = {name, "v2", host.base};
     for (const auto& place : v1) {
       const auto old = cgroup::controller_name(name, cgroup::Version::kV1);
       if (controller.version.empty() && cgroup::has(place.controllers, old)) {

@@ -100,7 +100,7 @@ TEST_F(TopScreen, KillsAJobAfterAYesAndNotAfterANo) {
 
 TEST_F(TopScreen, SurvivesResizes) {
   open();
-  terminal_.resize(60, 8);
+  terminal_.resize(76, 8);
   EXPECT_TRUE(becomes(7, "c cpu")) << terminal_.screen();
   EXPECT_THAT(line(3), HasSubstr("/idle"));
   terminal_.resize(8, 2);
