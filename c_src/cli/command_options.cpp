@@ -8,6 +8,7 @@
 
 #include "cli/controllers.hpp"
 #include "cli/option_rows.hpp"
+#include "cli/quick_start.hpp"
 #include "process/identity.hpp"
 
 namespace contained::cli {
@@ -105,6 +106,7 @@ std::vector<std::string> split_at(const std::string& text, char separator) {
 
 void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortNames shorts) {
   for (const auto& row : table.rows) {
+    if (!is_mentioned(row.names)) continue;
     const auto names = names_for(row.names, shorts);
     const auto take = [&row, &options](const CLI::results_t& values) {
       for (const auto& value : values) {

@@ -19,6 +19,7 @@
 #include "cli/job.hpp"
 #include "cli/log.hpp"
 #include "cli/muontrap.hpp"
+#include "cli/quick_start.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
@@ -94,6 +95,7 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
     return !words.empty() && words.front() == command.name;
   };
   const bool known = std::any_of(std::begin(kSubcommands), std::end(kSubcommands), called);
+  if (known) remember_mentioned(words);
   for (const auto& command : kSubcommands) {
     if (!known || called(command)) command.add(app, exit_code);
   }
@@ -140,6 +142,7 @@ int run_main(int argc, char** argv) {
 }  // namespace contained::cli
 
 int main(int argc, char** argv) {
+  contained::cli::map_ahead(false);
   contained::cli::open_standard_streams();
   try {
     return contained::cli::run_main(argc, argv);

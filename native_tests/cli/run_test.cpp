@@ -63,7 +63,7 @@ TEST(Run, StdinIsPassedOnWhole) {
 }
 
 TEST(Run, ClosedDescriptorsBecomeDevNull) {
-  auto asked = run_asked({"sh", "-c", "readlink /proc/$$/fd/0 /proc/$$/fd/1 >&2; :"});
+  auto asked = run_asked({"sh", "-c", "exec 3>&1; readlink /proc/self/fd/0 /proc/self/fd/3 >&2"});
   asked.closed = {0, 1};
   const auto came = run_program(asked);
   EXPECT_EQ(came.err, "/dev/null\n/dev/null\n");

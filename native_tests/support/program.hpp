@@ -71,7 +71,7 @@ class Program {
   const std::string& output() const { return came_.out; }
   const std::string& errors() const { return came_.err; }
 
-  /// Until it has ended and its output is read (to the end of file).
+  /// Closes its stdin, and waits until it has ended and its output is read (to the end of file).
   Came wait() {
     in_.reset();
     pump([&] { return !out_ && !err_; });
@@ -79,15 +79,22 @@ class Program {
     return came_;
   }
 
-  /// Until it has ended, whoever still holds its output; what has come of that by then.
+  /// Until it has ended, whoever still holds its output; its stdin stays open.
   Came wait_for_exit() {
-    in_.reset();
     pump([&] { return ended(); });
+    drain(out_, came_.out);
+    drain(err_, came_.err);
     reap();
     return came_;
   }
 
  private:
+  // What is in the pipe, and no waiting for more.
+  static void drain(UniqueFd& fd, std::string& text) {
+    pollfd wanted = {fd.get(), POLLIN, 0};
+    while (fd && ::poll(&wanted, 1, 0) == 1) take(fd, text, wanted.revents);
+  }
+
   static constexpr std::chrono::seconds kDeadline{60};
 
   bool ended() const {
