@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "cli/controllers.hpp"
+#include "cli/mentioned.hpp"
 #include "cli/option_rows.hpp"
-#include "cli/quick_start.hpp"
 #include "process/identity.hpp"
 
 namespace contained::cli {

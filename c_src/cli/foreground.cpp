@@ -11,7 +11,6 @@
 #include "cli/exit_codes.hpp"
 #include "cli/input_relay.hpp"
 #include "cli/outcome.hpp"
-#include "cli/quick_start.hpp"
 #include "cli/report.hpp"
 #include "engine/front.hpp"
 #include "engine/household.hpp"
@@ -142,7 +141,6 @@ int run_in_foreground(const Foreground& foreground) {
   front.terminal_ends = foreground.command.stop_said;
   front.work = [&](engine::asio::io_context& io, const engine::Place& place,
                    engine::FrontSignals& signals) {
-    map_ahead(true);
     return Performance(io, place, signals, foreground).run();
   };
   return engine::run_front(front);

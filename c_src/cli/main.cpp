@@ -18,8 +18,8 @@
 #include "cli/info.hpp"
 #include "cli/job.hpp"
 #include "cli/log.hpp"
+#include "cli/mentioned.hpp"
 #include "cli/muontrap.hpp"
-#include "cli/quick_start.hpp"
 #include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sink.hpp"
@@ -142,7 +142,6 @@ int run_main(int argc, char** argv) {
 }  // namespace contained::cli
 
 int main(int argc, char** argv) {
-  contained::cli::map_ahead(false);
   contained::cli::open_standard_streams();
   try {
     return contained::cli::run_main(argc, argv);

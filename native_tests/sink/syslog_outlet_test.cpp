@@ -40,7 +40,7 @@ class SyslogOutletTest : public testing::Test {
   SyslogOutletTest() {
     ::setenv("TZ", "UTC", 1);
     ::tzset();
-    options_ = {"app", 14, temp_.path("log"), Policy::kDrop};
+    options_ = {"app", 14, temp_.path("log"), false, Policy::kDrop};
   }
 
   test::TempDir temp_;

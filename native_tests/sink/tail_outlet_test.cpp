@@ -10,7 +10,8 @@ namespace {
 class TailOutletTest : public testing::Test {
  protected:
   TailOutletTest()
-      : ends_(std::move(make_pipe().value())), tail_(ends_.write.get(), told_.reports) {
+      : ends_(std::move(make_pipe().value())),
+        tail_(FdOptions{.fd = ends_.write.get(), .tail = true}, told_.reports) {
     (void)set_nonblocking(ends_.read.get());
   }
 

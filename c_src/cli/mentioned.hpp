@@ -1,4 +1,4 @@
-// What makes `contained run true` quick: most of its time would be page faults.
+// Which options a command line mentions, so that only these are made.
 #pragma once
 
 #include <string_view>
@@ -6,10 +6,6 @@
 #include "cli/words.hpp"
 
 namespace contained::cli {
-
-/// Maps this program's code, and with |writable| its heap as well, by one call instead of a fault
-/// for each page (MADV_POPULATE_READ of madvise(2), Linux 5.14; elsewhere nothing happens).
-void map_ahead(bool writable);
 
 /// From now on is_mentioned() is about |words|. Not when all options are to be known: for help, or
 /// when options come from elsewhere as well.
