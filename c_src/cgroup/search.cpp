@@ -1,6 +1,7 @@
 #include "cgroup/search.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -46,7 +47,7 @@ void search(const Sought& sought, int dirfd, const std::string& path, int depth)
   for (const auto& name : subgroups_of(dirfd)) {
     const auto child = open_at(dirfd, name, kFlags);
     if (!child) continue;
-    const auto below = path + "/" + name;
+    const auto below = fmt::format("{}/{}", path, name);
     const auto owner = parse_tree_name(name);
     if (!owner) {
       search(sought, child->get(), below, depth - 1);

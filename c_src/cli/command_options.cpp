@@ -113,7 +113,8 @@ void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortN
         const auto allowed = row.take(options, row, value);
         if (allowed.empty()) continue;
         const std::string name(row.names);
-        throw CLI::ValidationError(name.substr(0, name.find(',')), value + ": " + allowed);
+        throw CLI::ValidationError(name.substr(0, name.find(',')),
+                                   fmt::format("{}: {}", value, allowed));
       }
       return true;
     };

@@ -1,6 +1,7 @@
 #include "cli/controllers.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
@@ -57,8 +58,8 @@ void apply_controllers(CommandOptions& options) {
     if (here.count(name) == 0) {
       std::string known;
       for (const auto& one : here) known.append(" ").append(one);
-      throw CLI::ValidationError("--controller",
-                                 name + ": no such controller here, there are" + known);
+      throw CLI::ValidationError(
+          "--controller", fmt::format("{}: no such controller here, there are{}", name, known));
     }
     const bool may =
         std::find(std::begin(kUnlimited), std::end(kUnlimited), name) != std::end(kUnlimited);

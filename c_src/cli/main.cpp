@@ -95,7 +95,8 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
     return !words.empty() && words.front() == command.name;
   };
   const bool known = std::any_of(std::begin(kSubcommands), std::end(kSubcommands), called);
-  if (known) remember_mentioned(words);
+  // Of `run` because it stands before other programs' commands; others put options in other places.
+  if (known && words.front() == "run") remember_mentioned(words);
   for (const auto& command : kSubcommands) {
     if (!known || called(command)) command.add(app, exit_code);
   }

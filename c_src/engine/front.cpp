@@ -77,10 +77,8 @@ int run_front(const FrontOptions& options) {
     return options.work(io, place, signals);
   };
   guardian.release = [&] { pipe->read.reset(); };
-  guardian.on_signal = [&](const siginfo_t& info) {
-    pass_on(pipe->write.get(), info, options);
-  };
-  return run_guardian(std::move(guardian));
+  guardian.on_signal = [&](const siginfo_t& info) { pass_on(pipe->write.get(), info, options); };
+  return run_guardian(guardian);
 }
 
 }  // namespace contained::engine

@@ -32,7 +32,8 @@ struct FrontOptions {
   /// sends reaches the command from there, and is not passed on.
   bool new_session = false;
 
-  /// Nevertheless passes on the terminal's TERM, INT, HUP and QUIT: for who does more than hand them on.
+  /// Nevertheless passes on the terminal's TERM, INT, HUP and QUIT: for who does more than hand
+  /// them on.
   bool terminal_ends = false;
 
   /// The worker's life; returns its exit code, which becomes the front's.

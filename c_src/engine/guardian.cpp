@@ -113,7 +113,7 @@ class Watch {
 
 }  // namespace
 
-int run_guardian(GuardianOptions options) {
+int run_guardian(const GuardianOptions& options) {
   settle_signals(watched_signals(options.signals));
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto ground = cgroup::Ground::create(options.cgroups, this_process());

@@ -40,6 +40,6 @@ struct GuardianOptions {
 };
 
 /// Returns the exit code of the program, in the guardian and in the worker.
-int run_guardian(GuardianOptions options);
+int run_guardian(const GuardianOptions& options);
 
 }  // namespace contained::engine

@@ -44,8 +44,8 @@ void Outbox::send_later(const protocol::Event& event) {
   });
 }
 
-void Outbox::offer(std::shared_ptr<Source> source) {
-  ready_.push_back(std::move(source));
+void Outbox::offer(const std::shared_ptr<Source>& source) {
+  ready_.push_back(source);
   schedule();
 }
 

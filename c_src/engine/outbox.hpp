@@ -32,7 +32,7 @@ class Outbox : public Receiver {
   void send_later(const protocol::Event& event) override;
 
   /// Queues |source| for a turn.
-  void offer(std::shared_ptr<Source> source) override;
+  void offer(const std::shared_ptr<Source>& source) override;
 
   /// So much waits for a VM that does not read that no more of its requests should be taken;
   /// |when_relieved| is called once when that is over.

@@ -31,7 +31,7 @@ class Receiver {
 
   /// Queues |source| for a turn. Only of commands with Output::kPipe; who starts none needs not
   /// have it.
-  virtual void offer(std::shared_ptr<Source> /*source*/) {}
+  virtual void offer(const std::shared_ptr<Source>& /*source*/) {}
 };
 
 }  // namespace contained::engine

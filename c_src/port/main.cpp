@@ -72,7 +72,7 @@ int serve(const Arguments& arguments) {
   };
   // The guardian's would keep the VM from seeing the end of file.
   options.release = [&] { from_vm.reset(), to_vm.reset(); };
-  return contained::engine::run_guardian(std::move(options));
+  return contained::engine::run_guardian(options);
 }
 
 }  // namespace
