@@ -117,7 +117,9 @@ defmodule Contained.TortureContainerTest do
         marker = marker()
 
         stranger =
-          Port.open({:spawn_executable, "/bin/sh"}, args: ["-c", "sleep 1000; true", marker])
+          Port.open({:spawn_executable, "/bin/sh"},
+            args: ["-c", "while :; do sleep 1; done", marker]
+          )
 
         {:os_pid, pid} = Port.info(stranger, :os_pid)
         process = start(ctx, "sleep", ["1000"], ctx.opts)

@@ -91,7 +91,9 @@ defmodule Contained.VM.Guest do
     {:ok, _process} = Contained.Container.start(container, "sh", ["-c", script, "sh", marker])
 
     stranger =
-      Port.open({:spawn_executable, "/bin/sh"}, args: ["-c", "sleep 1000; true", "sh", marker])
+      Port.open({:spawn_executable, "/bin/sh"},
+        args: ["-c", "while :; do sleep 1; done", "sh", marker]
+      )
 
     {:os_pid, os_pid} = Port.info(stranger, :os_pid)
     # Without control groups he stays a stranger.
