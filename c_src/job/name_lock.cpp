@@ -27,13 +27,30 @@ struct flock whole_file(short type) {
   return lock;
 }
 
-// Between our look and our lock the directory may have been removed and made anew.
-bool is_still(int jobs, const std::string& name, int directory) {
+// Between our look and our lock the directory or its lock may have been removed and made anew.
+bool is_still(int jobs, const std::string& name, int directory, int file) {
   struct stat by_name = {};
   struct stat open = {};
+  struct stat lock = {};
   return ::fstatat(jobs, name.c_str(), &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
          ::fstat(directory, &open) == 0 && by_name.st_ino == open.st_ino &&
-         by_name.st_dev == open.st_dev && open.st_nlink > 0;
+         by_name.st_dev == open.st_dev && open.st_nlink > 0 && ::fstat(file, &lock) == 0 &&
+         lock.st_nlink > 0;
+}
+
+// Whoever looked up the directory before it was moved aside may still make a lock in it, once: he
+// finds that it is not the name's any more, and leaves the file to us.
+Status remove_ours(int jobs, const std::string& aside, int directory) {
+  for (int i = 0; i < kMostTries; ++i) {
+    bool any = false;
+    for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
+      any = ::unlinkat(directory, file, 0) == 0 || any;
+    }
+    if (::unlinkat(jobs, aside.c_str(), AT_REMOVEDIR) == 0) return Done{};
+    auto error = Error::last(Stage::kFile, aside);
+    if (error.code != ENOTEMPTY || !any) return error;
+  }
+  return Error{ENOTEMPTY, Stage::kFile, aside};
 }
 
 }  // namespace
@@ -51,7 +68,8 @@ Result<NameLock> NameLock::take(int jobs, const std::string& name) {
     if (::fcntl(file.get(), F_OFD_SETLK, &lock) < 0) {
       return Error{errno == EACCES ? EAGAIN : errno, Stage::kFile, name};
     }
-    if (is_still(jobs, name, made->fd.get())) return NameLock(std::move(made->fd), std::move(file));
+    if (is_still(jobs, name, made->fd.get(), file.get()))
+      return NameLock(std::move(made->fd), std::move(file));
   }
   return Error{EAGAIN, Stage::kFile, name};
 }
@@ -65,13 +83,11 @@ Status NameLock::remove(const std::string& name) && {
   if (::renameat(jobs->get(), name.c_str(), jobs->get(), aside.c_str()) < 0) {
     return Error::last(Stage::kFile, name);
   }
-  for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
-    (void)::unlinkat(directory(), file, 0);
-  }
-  if (::unlinkat(jobs->get(), aside.c_str(), AT_REMOVEDIR) == 0) return Done{};
-  const auto error = Error::last(Stage::kFile, name);
-  (void)::renameat(jobs->get(), aside.c_str(), jobs->get(), name.c_str());
-  return error;
+  auto removed = remove_ours(jobs->get(), aside, directory());
+  if (removed) return removed;
+  // Back where it was, unless the name has been taken since.
+  (void)::renameat2(jobs->get(), aside.c_str(), jobs->get(), name.c_str(), RENAME_NOREPLACE);
+  return Error{removed.error().code, Stage::kFile, name};
 }
 
 void NameLock::close_all_but(UniqueFd& other) {
