@@ -147,16 +147,23 @@ constexpr ErrnoName kErrnoNames[] = {{EPERM, "eperm"},
                                      {ERFKILL, "erfkill"},
                                      {EHWPOISON, "ehwpoison"}};
 
+constexpr std::string_view kStageNames[] = {
+    "none",      "option",        "cgroup", "pipe",   "fork",         "stdio",        "session",
+    "rlimit",    "oom_score_adj", "nice",   "ids",    "capabilities", "no_new_privs", "seccomp",
+    "landlock",  "signal",        "chdir",  "exec",   "file",         "protocol",     "limit",
+    "namespace", "mount",         "id_map", "network"};
+
 }  // namespace
 
 std::string_view name(Stage stage) {
-  static constexpr std::string_view kNames[] = {
-      "none",      "option",        "cgroup", "pipe",   "fork",         "stdio",        "session",
-      "rlimit",    "oom_score_adj", "nice",   "ids",    "capabilities", "no_new_privs", "seccomp",
-      "landlock",  "signal",        "chdir",  "exec",   "file",         "protocol",     "limit",
-      "namespace", "mount",         "id_map", "network"};
   const auto index = static_cast<std::size_t>(stage);
-  return index < std::size(kNames) ? kNames[index] : std::string_view("unknown");
+  return index < std::size(kStageNames) ? kStageNames[index] : std::string_view("unknown");
+}
+
+std::optional<Stage> stage_named(std::string_view name) {
+  const auto* found = std::find(std::begin(kStageNames), std::end(kStageNames), name);
+  if (found == std::end(kStageNames)) return std::nullopt;
+  return static_cast<Stage>(found - std::begin(kStageNames));
 }
 
 std::string errno_name(int code) {

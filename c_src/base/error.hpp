@@ -44,6 +44,9 @@ enum class Stage : std::uint8_t {
 /// The name a user sees, for example "exec".
 std::string_view name(Stage stage);
 
+/// The stage of that name; none when there is no such name.
+std::optional<Stage> stage_named(std::string_view name);
+
 /// POSIX name of |code| in lower case ("enoent"), as Erlang writes it; "errno_<n>" when unknown.
 std::string errno_name(int code);
 

@@ -12,6 +12,7 @@
 #include "cli/pieces.hpp"
 #include "cli/report.hpp"
 #include "cli/words.hpp"
+#include "engine/not_started.hpp"
 
 namespace contained::cli {
 namespace {
@@ -76,9 +77,9 @@ int execute(const Words& words, const std::vector<std::string>& environment) {
   const auto argv = pointers(words);
   const auto envp = pointers(environment);
   ::execvpe(argv.front(), argv.data(), envp.data());
-  const int code = errno;
-  complain(Error{code, Stage::kExec, words.front()});
-  return code == ENOENT || code == ENOTDIR ? kNotFound : kCannotExecute;
+  const auto error = Error::last(Stage::kExec, words.front());
+  complain(error);
+  return engine::exit_code_of(error);
 }
 
 int run_env(const CLI::App& app, const EnvOptions& options, const Words& words) {

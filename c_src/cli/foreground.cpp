@@ -14,6 +14,7 @@
 #include "cli/report.hpp"
 #include "engine/front.hpp"
 #include "engine/household.hpp"
+#include "engine/not_started.hpp"
 
 namespace contained::cli {
 namespace {
@@ -45,7 +46,7 @@ class Performance : public engine::Receiver {
     if (const auto* credit = std::get_if<protocol::InputCredit>(&event)) {
       if (input_) input_->credit(credit->bytes);
     }
-    if (const auto* failed = std::get_if<protocol::Failed>(&event)) fail(error_of(*failed));
+    if (const auto* failed = std::get_if<protocol::Failed>(&event)) fail(engine::error_of(*failed));
     if (const auto* ended = std::get_if<protocol::Ended>(&event)) on_ended(*ended);
     if (std::holds_alternative<protocol::Stuck>(event)) tell("it does not stop: SIGKILL");
   }
@@ -65,7 +66,7 @@ class Performance : public engine::Receiver {
 
   int fail(const Error& error) {
     complain(error);
-    exit_code_ = asked_.failure_code.value_or(exit_code_of(error));
+    exit_code_ = asked_.failure_code.value_or(engine::exit_code_of(error));
     conclude(json_of(error));
     return exit_code_;
   }

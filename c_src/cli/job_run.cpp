@@ -12,6 +12,7 @@
 #include "cli/units.hpp"
 #include "cli/wire.hpp"
 #include "cli/words.hpp"
+#include "engine/not_started.hpp"
 #include "job/claim.hpp"
 #include "job/keeper.hpp"
 
@@ -140,7 +141,7 @@ job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {
 // Told to Contained.Job by words, to people by sentences.
 int fail(const JobRun& asked, const Error& error) {
   asked.wire ? tell_failed(error) : complain(error);
-  return job::exit_code_of(error);
+  return engine::exit_code_of(error);
 }
 
 int complain_of_claim(const JobRun& asked, const Error& error) {

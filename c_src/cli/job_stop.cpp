@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/proc.hpp"
+#include "base/signals.hpp"
 #include "cgroup/quarters.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
@@ -150,7 +151,7 @@ std::string ladder_said(const std::string& text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto rung = text.substr(at, text.find(',', at) - at);
     const auto colon = rung.find(':');
-    const auto signal = parse_signal(rung.substr(0, colon));
+    const auto signal = signal_named(rung.substr(0, colon));
     const auto grace = colon == rung.npos ? std::nullopt : parse_time(rung.substr(colon + 1), 1);
     if (!signal || !grace)
       throw CLI::ValidationError("--stop", "SIGNAL:TIME, such as TERM:5s,INT:1s");

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/signals.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/units.hpp"
+#include "engine/not_started.hpp"
 
 namespace contained::cli {
 namespace {
@@ -41,11 +43,6 @@ Json status_of(const protocol::Ended& ended) {
 
 }  // namespace
 
-int exit_code_of(const Error& failure) {
-  if (failure.stage != Stage::kExec) return kRunFailed;
-  return failure.code == ENOENT || failure.code == ENOTDIR ? kNotFound : kCannotExecute;
-}
-
 int exit_code_of(const protocol::Ended& ended) {
   if (ended.reason == "timeout") return kTimedOut;
   return ended.exited ? ended.code : 128 + ended.code;
@@ -72,19 +69,11 @@ std::string json_of(const protocol::Ended& ended, std::int64_t pid) {
 std::string json_of(const Error& failure) {
   Json json;
   json["status"] = "failed";
-  json["exit_code"] = exit_code_of(failure);
+  json["exit_code"] = engine::exit_code_of(failure);
   json["stage"] = name(failure.stage);
   json["error"] = errno_name(failure.code);
   json["subject"] = failure.subject;
   return document(json);
-}
-
-Error error_of(const protocol::Failed& failed) {
-  auto stage = Stage::kNone;
-  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
-    if (name(static_cast<Stage>(number)) == failed.stage) stage = static_cast<Stage>(number);
-  }
-  return {errno_named(failed.error).value_or(EIO), stage, failed.subject};
 }
 
 Status replace_file(const std::string& path, const std::string& text) {

@@ -8,18 +8,12 @@
 
 namespace contained::cli {
 
-/// The exit code for a command that could not be started, as env(1) has them.
-int exit_code_of(const Error& failure);
-
 /// The command's, 128 + n when it died of signal n, kTimedOut.
 int exit_code_of(const protocol::Ended& ended);
 
 /// JSON, one object and a newline; see guides/command_line.md.
 std::string json_of(const protocol::Ended& ended, std::int64_t pid);
 std::string json_of(const Error& failure);
-
-/// The stage of that name, of a Failed; kNone for another word.
-Error error_of(const protocol::Failed& failed);
 
 /// Writes |path| anew, 0644 without the umask, so that a reader finds all of it or none.
 Status replace_file(const std::string& path, const std::string& text);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/signals.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
 #include "cli/units.hpp"

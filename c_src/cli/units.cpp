@@ -22,21 +22,6 @@ constexpr TimeUnit kTimeUnits[] = {
     {"d", kDay}, {"w", 7 * kDay}, {"M", 30 * kDay},    {"y", 365 * kDay},
 };
 
-struct SignalName {
-  std::string_view name;
-  int number;
-};
-constexpr SignalName kSignals[] = {
-    {"HUP", SIGHUP},       {"INT", SIGINT},   {"QUIT", SIGQUIT},   {"ILL", SIGILL},
-    {"TRAP", SIGTRAP},     {"ABRT", SIGABRT}, {"BUS", SIGBUS},     {"FPE", SIGFPE},
-    {"KILL", SIGKILL},     {"USR1", SIGUSR1}, {"SEGV", SIGSEGV},   {"USR2", SIGUSR2},
-    {"PIPE", SIGPIPE},     {"ALRM", SIGALRM}, {"TERM", SIGTERM},   {"CHLD", SIGCHLD},
-    {"CONT", SIGCONT},     {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},   {"TTIN", SIGTTIN},
-    {"TTOU", SIGTTOU},     {"URG", SIGURG},   {"XCPU", SIGXCPU},   {"XFSZ", SIGXFSZ},
-    {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH}, {"IO", SIGIO},
-    {"PWR", SIGPWR},       {"SYS", SIGSYS},
-};
-
 bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 
 // The digits at the front of |text|, which loses them.
@@ -112,27 +97,6 @@ std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t pla
   const auto unit = quantity ? time_unit(quantity->unit, plain_ms) : std::nullopt;
   const auto time = unit ? scaled(quantity->whole, quantity->part, *unit) : std::nullopt;
   return time && *time <= kLongestTime ? time : std::nullopt;
-}
-
-std::optional<int> parse_signal(std::string_view text) {
-  if (const auto number = parse_number<int>(text)) {
-    return *number >= 1 && *number <= 64 ? number : std::nullopt;
-  }
-  std::string name(text);
-  for (auto& letter : name)
-    letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  if (name.starts_with("SIG")) name.erase(0, 3);
-  for (const auto& known : kSignals) {
-    if (known.name == name) return known.number;
-  }
-  return std::nullopt;
-}
-
-std::string signal_name(int number) {
-  for (const auto& known : kSignals) {
-    if (known.number == number) return std::string(known.name);
-  }
-  return std::to_string(number);
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -1,4 +1,4 @@
-// Sizes, times, numbers and signals as they are typed and shown.
+// Sizes, times and numbers as they are typed and shown.
 #pragma once
 
 #include <charconv>
@@ -26,12 +26,6 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 /// "500ms", "10s", "5m", "2h", "1d", "1w", "1M" (30 days), "1y" (365 days), and "1.5h"; a plain
 /// number is of |plain_ms| milliseconds. In milliseconds, at most 2^40.
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t plain_ms = 1000);
-
-/// "TERM", "SIGTERM", "term" or "15"; 1 to 64.
-std::optional<int> parse_signal(std::string_view text);
-
-/// "TERM"; "34" of one without a name.
-std::string signal_name(int number);
 
 /// "512B", "1.5K", "64M": three significant digits at most.
 std::string format_size(std::uint64_t bytes);

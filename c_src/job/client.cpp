@@ -49,7 +49,7 @@ Result<Client> Client::connect(int directory) {
 
 Status Client::send(const std::string& text, Deadline until) {
   for (std::size_t sent = 0; sent < text.size();) {
-    const auto ready = wait_for(socket_.get(), POLLOUT, until);
+    auto ready = wait_for(socket_.get(), POLLOUT, until);
     if (!ready) return ready;
     const auto count = ::send(socket_.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno != EAGAIN && errno != EINTR) {

@@ -33,7 +33,7 @@ Result<std::string> user_runtime() {
 }
 
 std::string home_directory() {
-  const auto given = variable("HOME");
+  auto given = variable("HOME");
   if (given.starts_with('/')) return given;
   const auto* const entry = ::getpwuid(::geteuid());
   return entry == nullptr || entry->pw_dir == nullptr ? "" : entry->pw_dir;

@@ -41,11 +41,6 @@ void run_hook(const std::string& space, const Job& job, const Outcome& outcome, 
   }
 }
 
-int exit_code_of(const Error& error) {
-  if (error.stage != Stage::kExec) return kExitFailed;
-  return error.code == ENOENT ? kExitNotFound : kExitNotExecutable;
-}
-
 Outcome killed_outcome(const Job& job) {
   Outcome outcome;
   outcome.exited = false;

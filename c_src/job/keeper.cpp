@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "engine/front.hpp"
+#include "engine/not_started.hpp"
 #include "job/lines.hpp"
 #include "job/worker.hpp"
 #include "process/close_fds.hpp"
@@ -30,7 +31,7 @@ Outcome settle_result(int directory, const Job& job) {
   if (const auto record = read_record(directory, kResultFile)) {
     if (auto outcome = outcome_of(*record)) return *outcome;
   }
-  const auto outcome = killed_outcome(job);
+  auto outcome = killed_outcome(job);
   (void)write_record(directory, kResultFile, record_of(outcome));
   return outcome;
 }
@@ -121,7 +122,7 @@ Result<Started> start(Plan plan, NameLock lock) {
   { const auto theirs = std::move(lock); }
   while (::waitpid(middle, nullptr, 0) < 0 && errno == EINTR) {
   }
-  const auto started = read_told(pipe->read.get());
+  auto started = read_told(pipe->read.get());
   // A keeper without a job ends; when it has, the pipe has, and nothing is left of either.
   if (!started) (void)read_line(pipe->read.get());
   return started;
@@ -131,7 +132,7 @@ int run(Plan plan, NameLock lock, const std::function<void(const Error&)>& on_er
   auto pipe = make_pipe();
   if (!pipe) {
     on_error(pipe.error());
-    return kExitFailed;
+    return engine::kExitFailed;
   }
   clear(lock.directory());
   const pid_t guardian = ::getpid();

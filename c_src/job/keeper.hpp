@@ -15,10 +15,6 @@
 
 namespace contained::job {
 
-inline constexpr int kExitFailed = 125;
-inline constexpr int kExitNotExecutable = 126;
-inline constexpr int kExitNotFound = 127;
-
 struct Plan {
   std::string space;      ///< the namespace
   Job job;                ///< name, command, cwd, log and on_exit of it
@@ -33,9 +29,6 @@ struct Plan {
 struct Started {
   pid_t os_pid = 0;
 };
-
-/// What a shell makes of a start that failed.
-int exit_code_of(const Error& error);
 
 /// Starts the job in the background: its keeper is nobody's child, in a session of its own, with no
 /// descriptor of ours. Returns when the command has been executed, or could not be.

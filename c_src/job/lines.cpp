@@ -8,6 +8,8 @@
 #include <charconv>
 #include <csignal>
 
+#include "base/signals.hpp"
+
 namespace contained::job {
 namespace {
 
@@ -35,11 +37,13 @@ struct AnswerText {
   std::string operator()(std::uint64_t number) const { return ok_answer({std::to_string(number)}); }
   std::string operator()(const protocol::Counters& counters) const {
     std::vector<std::string> lines;
+    lines.reserve(counters.size());
     for (const auto& [key, value] : counters) lines.push_back(fmt::format("{} {}", key, value));
     return ok_answer(lines);
   }
   std::string operator()(const std::vector<protocol::Limit>& limits) const {
     std::vector<std::string> lines;
+    lines.reserve(limits.size());
     for (const auto& [key, value] : limits) {
       lines.push_back(fmt::format("{} {}", key, escape_word(value)));
     }
@@ -47,6 +51,7 @@ struct AnswerText {
   }
   std::string operator()(const std::vector<protocol::ProcessRow>& rows) const {
     std::vector<std::string> lines;
+    lines.reserve(rows.size());
     for (const auto& row : rows) lines.push_back(line_of(row));
     return ok_answer(lines);
   }
@@ -112,11 +117,8 @@ std::string error_answer(std::string_view stage, std::string_view code, std::str
 }
 
 Error error_of(std::string_view stage, std::string_view code, std::string subject) {
-  Error error{errno_named(code).value_or(EPROTO), Stage::kNone, std::move(subject)};
-  for (int i = 0; i <= static_cast<int>(Stage::kNetwork); ++i) {
-    if (name(static_cast<Stage>(i)) == stage) error.stage = static_cast<Stage>(i);
-  }
-  return error;
+  return {errno_named(code).value_or(EPROTO), stage_named(stage).value_or(Stage::kNone),
+          std::move(subject)};
 }
 
 Error error_in(std::string_view line) {
@@ -136,7 +138,7 @@ std::optional<protocol::Ladder> parse_ladder(std::string_view text) {
     const auto rung = text.substr(0, text.find(','));
     const auto colon = rung.find(':');
     protocol::Rung read;
-    read.signal = signal_named(rung.substr(0, colon));
+    read.signal = signal_named(rung.substr(0, colon)).value_or(0);
     if (read.signal == 0 || colon == rung.npos) return std::nullopt;
     if (!read_number(rung.substr(colon + 1), read.grace_ms)) return std::nullopt;
     ladder.push_back(read);
@@ -151,17 +153,6 @@ std::string text_of(const protocol::Ladder& ladder) {
     text += fmt::format("{}{}:{}", text.empty() ? "" : ",", signal, grace_ms);
   }
   return text;
-}
-
-int signal_named(std::string_view text) {
-  int number = 0;
-  if (read_number(text, number)) return number > 0 && number < NSIG ? number : 0;
-  if (text.starts_with("SIG")) text.remove_prefix(3);
-  for (number = 1; number < NSIG; ++number) {
-    const char* const name = ::sigabbrev_np(number);
-    if (name != nullptr && text == name) return number;
-  }
-  return 0;
 }
 
 }  // namespace contained::job

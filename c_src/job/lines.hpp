@@ -49,7 +49,4 @@ std::string answer_of(const protocol::Answer& answer);
 std::optional<protocol::Ladder> parse_ladder(std::string_view text);
 std::string text_of(const protocol::Ladder& ladder);
 
-/// "TERM", "SIGTERM" or "15"; 0 when it is none.
-int signal_named(std::string_view text);
-
 }  // namespace contained::job

@@ -102,7 +102,7 @@ bool Logger::take(const protocol::Event& event) {
   return true;
 }
 
-void Logger::fail(Error error) {
+void Logger::fail(const Error& error) {
   if (!std::exchange(failed_, true)) listener_.on_failed(error);
 }
 

@@ -56,7 +56,7 @@ class Logger {
   void await_report();
   void take_report(const std::string& line);
   void on_end();
-  void fail(Error error);
+  void fail(const Error& error);
 
   engine::asio::io_context& io_;
   engine::Household& household_;

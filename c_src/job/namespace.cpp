@@ -119,7 +119,7 @@ Status Namespace::settle(const Heir& heir, const std::string& cgroup_base) {
   auto jobs = make_for(directory_.get(), kJobs, 0700, heir);
   if (!jobs) return jobs.error();
   jobs_ = std::move(*jobs);
-  const auto logs = settle_logs(heir);
+  auto logs = settle_logs(heir);
   if (!logs) return logs;
   settle_plot(heir, cgroup_base);
   return save(heir);
@@ -175,7 +175,7 @@ Result<UniqueFd> Namespace::job(const std::string& name) const {
 Status Namespace::remove() && {
   if (!names().empty()) return Error{ENOTEMPTY, Stage::kFile, name_};
   if (!plot_.path.empty()) {
-    const auto gone = job::remove(plot_);
+    auto gone = job::remove(plot_);
     // What root has made goes by root.
     if (!gone && gone.error().code == EBUSY) return gone;
   }
@@ -207,7 +207,7 @@ Status Namespace::take_back(const std::string& name) {
   space.plot_ = {record->get("group"), record->get("hierarchy")};
   space.directory_ = std::move(*directory);
   if (is_populated(space.plot_)) return Error{EBUSY, Stage::kCgroup, space.plot_.path};
-  const auto removed = space.remove_directories();
+  auto removed = space.remove_directories();
   if (removed && !space.plot_.path.empty()) return job::remove(space.plot_);
   return removed;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/signals.hpp"
 #include "job/lines.hpp"
 #include "job/worker.hpp"
 
@@ -102,7 +103,7 @@ void Worker::on(const protocol::Answer& answer) {
 }
 
 void Worker::pass_signal(const Words& words, const Server::Reply& reply) {
-  const int number = words.size() > 1 ? signal_named(words[1]) : 0;
+  const int number = words.size() > 1 ? signal_named(words[1]).value_or(0) : 0;
   const bool all = words.size() == 3 && words[2] == "all";
   const bool leader = words.size() == 2 || (words.size() == 3 && words[2] == "leader");
   if (number == 0 || !(all || leader)) return reply(refusal("einval", join_words(words)));

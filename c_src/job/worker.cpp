@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/proc.hpp"
+#include "engine/not_started.hpp"
 #include "job/lines.hpp"
 
 namespace contained::job {
@@ -124,8 +125,7 @@ void Worker::announce(const protocol::Answer& places) {
 }
 
 void Worker::on(const protocol::Failed& failed) {
-  asio::post(io_,
-             [this, error = error_of(failed.stage, failed.error, failed.subject)] { fail(error); });
+  asio::post(io_, [this, error = engine::error_of(failed)] { fail(error); });
 }
 
 void Worker::on(const protocol::Ended& ended) {
@@ -161,7 +161,7 @@ void Worker::end() {
 
 void Worker::fail(const Error& error) {
   if (phase_ == Phase::kOver) return;
-  exit_code_ = exit_code_of(error);
+  exit_code_ = engine::exit_code_of(error);
   tell(error_answer(name(error.stage), errno_name(error.code), error.subject));
   (void)::unlinkat(directory_, kJobFile, 0);
   outcome_.reset();

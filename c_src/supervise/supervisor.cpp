@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/file.hpp"
+#include "engine/not_started.hpp"
 
 namespace contained::supervise {
 namespace {
@@ -18,9 +19,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLoadTick{1000};
 constexpr milliseconds kRetryTick{100};
-constexpr int kExitCannotRun = 126;
-constexpr int kExitNotFound = 127;
-constexpr int kExitOurs = 125;
 
 Milliseconds now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -29,19 +27,6 @@ Milliseconds now() {
 
 std::size_t index(Timer timer) { return static_cast<std::size_t>(timer); }
 std::size_t index(Task task) { return static_cast<std::size_t>(task); }
-
-// As env(1) has it.
-int exit_code_of(const Error& error) {
-  if (error.stage != Stage::kExec) return kExitOurs;
-  return error.code == ENOENT || error.code == ENOTDIR ? kExitNotFound : kExitCannotRun;
-}
-
-Stage stage_named(std::string_view text) {
-  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
-    if (name(static_cast<Stage>(number)) == text) return static_cast<Stage>(number);
-  }
-  return Stage::kNone;
-}
 
 std::optional<double> read_load(const std::string& path) {
   const auto text = read_brief_at(AT_FDCWD, path);
@@ -80,8 +65,8 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
 int Supervisor::run() {
   if (const auto opened = household_.open(); !opened) {
     outset_.say(order_.describe(opened.error()));
-    outset_.settle(kExitOurs);
-    return kExitOurs;
+    outset_.settle(engine::kExitFailed);
+    return engine::kExitFailed;
   }
   if (order_.logger) (void)household_.links().open(kLogLink);
   signals_.listen([this](int number) { on_signal(number); });
@@ -113,8 +98,7 @@ void Supervisor::hear(const protocol::Started& event) {
 
 void Supervisor::hear(const protocol::Failed& event) {
   const auto task = tasks_.at(event.id);
-  not_started(task,
-              {errno_named(event.error).value_or(EIO), stage_named(event.stage), event.subject});
+  not_started(task, engine::error_of(event));
 }
 
 void Supervisor::hear(const protocol::Ended& event) {
@@ -167,14 +151,14 @@ void Supervisor::start_later(Task task) {
   auto& timer = retry_timers_[index(task)];
   timer.expires_after(kRetryTick);
   timer.async_wait([this, task](const boost::system::error_code& error) {
-    error ? feed(NotStarted{task, kExitOurs}) : start(task);
+    error ? feed(NotStarted{task, engine::kExitFailed}) : start(task);
   });
 }
 
 void Supervisor::not_started(Task task, const Error& error) {
   tasks_.erase(ids_[index(task)]);
   outset_.say(fmt::format("{}: {}", name(error.stage), order_.describe(error)));
-  feed(NotStarted{task, exit_code_of(error)});
+  feed(NotStarted{task, engine::exit_code_of(error)});
 }
 
 // SIGCONT follows every signal of a ladder; alone it only gives time.

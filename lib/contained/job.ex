@@ -76,6 +76,7 @@ defmodule Contained.Job do
               [:launcher, :container, :linger]
   # As of the command line.
   @grace 5_000
+  @unknown_ladder 60_000
   @longest_wait 4_000_000_000
 
   @doc """
@@ -250,7 +251,8 @@ defmodule Contained.Job do
   Stops a job and waits until all of it has ended.
 
     * `:stop_signal`, `:delay_to_sigkill` - another ladder than that of `run/4`, as for `Contained.cmd/3`
-    * `:timeout` - milliseconds to wait beyond that of the ladder (default `10_000`)
+    * `:timeout` - milliseconds to wait beyond those of the ladder (default `10_000`); the ladder of `run/4`, when
+      none is given here, counts as 60 seconds
   """
   @spec stop(name, name, keyword) :: {:ok, Result.t()} | {:error, Error.t()}
   def stop(namespace, name, opts \\ []) do
@@ -270,8 +272,8 @@ defmodule Contained.Job do
   defp rungs([]), do: []
   defp rungs(ladder), do: [Enum.map_join(ladder, ",", fn {signal, ms} -> "#{signal}:#{ms}" end)]
 
-  # That of run/4 is not known here; the keeper's first word is.
-  defp grace([]), do: 60_000
+  # The keeper knows the ladder of run/4, we do not.
+  defp grace([]), do: @unknown_ladder
   defp grace(ladder), do: ladder |> Enum.map(&elem(&1, 1)) |> Enum.sum()
 
   @doc "Sends a signal to the job's program, or to all of its processes (`:all`)."

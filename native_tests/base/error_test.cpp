@@ -67,6 +67,14 @@ TEST(StageName, EveryStageHasItsOwn) {
   EXPECT_EQ(name(Stage::kNetwork), "network");
 }
 
+TEST(StageName, LeadsBackToTheStage) {
+  for (int number = 0; number <= static_cast<int>(Stage::kNetwork); ++number) {
+    const auto stage = static_cast<Stage>(number);
+    EXPECT_EQ(stage_named(name(stage)), stage);
+  }
+  EXPECT_EQ(stage_named("unknown"), std::nullopt);
+}
+
 TEST(StageName, OfANumberBeyondTheLastIsUnknown) {
   EXPECT_EQ(name(static_cast<Stage>(200)), "unknown");
 }

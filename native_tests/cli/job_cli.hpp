@@ -4,35 +4,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <functional>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "job/registry.hpp"
+#include "support/looking.hpp"
 #include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace contained::test {
-
-inline std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Polls; false when it does not come within a minute.
-inline bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    ::usleep(5000);
-  }
-  return true;
-}
 
 class JobCli : public testing::Test {
  protected:
@@ -84,8 +66,5 @@ class JobCli : public testing::Test {
   TempDir temp_;
   std::string space_;
 };
-
-/// Whether |pid| is gone, or dead and not yet reaped by whoever has to.
-inline bool is_gone(pid_t pid) { return !job::is_alive(job::mark_of(pid)); }
 
 }  // namespace contained::test

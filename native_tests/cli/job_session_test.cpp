@@ -42,10 +42,10 @@ TEST_F(JobSession, QuickTour) {
   ASSERT_EQ(code(aes), 0);
   EXPECT_EQ(code({"check", "first-task"}), 0);
   const auto pid = std::to_string(entry("first-task").job.leader.pid);
-  ASSERT_TRUE(eventually([&] { return job({"ls"}).out.find("sleep 300") != std::string::npos; }));
+  ASSERT_TRUE(before_long([&] { return job({"ls"}).out.find("sleep 300") != std::string::npos; }));
   const auto padded = std::string(pid.size() < 5 ? 5 - pid.size() : 0, ' ') + pid;
   EXPECT_EQ(job({"ls"}).out, space_ + "\n ├ first-task\n │  → " + padded + " sleep 300\n ╯\n");
-  EXPECT_TRUE(eventually([&] { return content(log_of("first-task")) == "Doing aes-128\n"; }));
+  EXPECT_TRUE(before_long([&] { return content(log_of("first-task")) == "Doing aes-128\n"; }));
   EXPECT_EQ(code({"stop", "first-task"}), 0);
   EXPECT_EQ(code({"check", "first-task"}), 1);
 }
@@ -68,7 +68,7 @@ TEST_F(JobSession, ProcessesThatForkAwayAreTrackedAndStopped) {
   ASSERT_EQ(code({"run", "second-task", "sh", "-c", loop}), 0);
   std::vector<ProcRow> rows;
   const auto space = job::Namespace::open(space_);
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(before_long([&] {
     rows = job::processes(*space, entry("second-task"));
     return rows.size() > 5;
   }));
@@ -79,7 +79,7 @@ TEST_F(JobSession, ProcessesThatForkAwayAreTrackedAndStopped) {
   EXPECT_TRUE(has_line(job({"ls", "-l"}).out, " │  → ", loop));
   EXPECT_EQ(code({"stop", "second-task"}), 0);
   EXPECT_EQ(code({"check", "second-task"}), 1);
-  for (const auto& row : rows) EXPECT_TRUE(is_gone(row.stat.pid)) << row.stat.pid;
+  for (const auto& row : rows) EXPECT_TRUE(!lives(row.stat.pid)) << row.stat.pid;
 }
 
 TEST_F(JobSession, DumpHasWhatLancosHas) {
@@ -124,7 +124,7 @@ TEST_F(JobSession, TheHookIsToldOnceAfterTheEnd) {
       "-$CONTAINED_SIGNAL- $CONTAINED_REASON >> " +
       told;
   ASSERT_EQ(code({"run", "--on-exit", hook, "a", "sh", "-c", "sleep 300 & exit 3"}), 0);
-  EXPECT_TRUE(eventually([&] { return content(told).ends_with("\n"); }));
+  EXPECT_TRUE(before_long([&] { return content(told).ends_with("\n"); }));
   EXPECT_EQ(code({"release", "a"}), 0);
   EXPECT_EQ(content(told), space_ + " a 3 -- exit\n");
 }
@@ -154,7 +154,7 @@ TEST_F(JobSession, L1HandedOverNamespacesHaveNoWayToRoot) {
   ASSERT_EQ(init.code(), 0) << init.err;
   const auto told = temp_.path("log") + "/" + space_ + "/told";
   ASSERT_EQ(as_user({"run", "--on-exit", "id -u > " + told, "a", "true"}).code(), 0);
-  EXPECT_TRUE(eventually([&] { return content(told) == "12345\n"; }));
+  EXPECT_TRUE(before_long([&] { return content(told) == "12345\n"; }));
   struct stat info = {};
   for (const char* name : {"", "/namespace"}) {
     ASSERT_EQ(::stat((runtime() + "/" + space_ + name).c_str(), &info), 0);
@@ -188,7 +188,7 @@ TEST_F(JobSession, L3ReleaseRefusesWhileSomethingRuns) {
 TEST_F(JobSession, L4TheTimeOfAStopIsTheCallers) {
   const auto ignore = "trap '' TERM; echo ready; while :; do sleep 300; done";
   ASSERT_EQ(code({"run", "a", "sh", "-c", ignore}), 0);
-  ASSERT_TRUE(eventually([&] { return content(log_of("a")) == "ready\n"; }));
+  ASSERT_TRUE(before_long([&] { return content(log_of("a")) == "ready\n"; }));
   EXPECT_EQ(code({"stop", "--timeout", "50ms", "a"}), 0);
   const auto outcome = entry("a").outcome;
   ASSERT_TRUE(outcome);

@@ -24,7 +24,7 @@ class JobTorture : public JobCli {
   void start_family(const std::string& name) const {
     const auto script = "setsid sleep 300 & echo $!; exec sleep 300";
     ASSERT_EQ(code({"run", name, "sh", "-c", script}), 0);
-    ASSERT_TRUE(eventually([&] { return content(log_of(name)).ends_with("\n"); }));
+    ASSERT_TRUE(before_long([&] { return content(log_of(name)).ends_with("\n"); }));
   }
   pid_t child_of(const std::string& name) const { return std::stoi(content(log_of(name))); }
 
@@ -125,10 +125,10 @@ TEST_F(JobTorture, Case103ALogThatIsRenamedIsMadeAnew) {
   const auto go = temp_.path("go");
   const auto script = "echo one; while ! test -e " + go + "; do sleep 0.02; done; echo two";
   ASSERT_EQ(code({"run", "a", "sh", "-c", script}), 0);
-  ASSERT_TRUE(eventually([&] { return content(log_of("a")) == "one\n"; }));
+  ASSERT_TRUE(before_long([&] { return content(log_of("a")) == "one\n"; }));
   std::filesystem::rename(log_of("a"), log_of("a") + ".aside");
   ASSERT_EQ(code_of(client("a").ask("reopen", false, job::after(std::chrono::seconds(60)))), 0);
-  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(log_of("a")); }));
+  ASSERT_TRUE(before_long([&] { return std::filesystem::exists(log_of("a")); }));
   std::ofstream(go).put('x');
   EXPECT_EQ(code({"wait", "a"}), 0);
   EXPECT_EQ(content(log_of("a")), "two\n");
@@ -172,13 +172,13 @@ TEST_F(JobTorture, Case108AKilledWorkerTakesTheJobWithIt) {
   const auto told = entry("a").job;
   const auto child = child_of("a");
   ::kill(told.worker.pid, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return is_over("a"); }));
-  EXPECT_TRUE(is_gone(told.leader.pid));
-  EXPECT_TRUE(is_gone(child));
+  EXPECT_TRUE(before_long([&] { return is_over("a"); }));
+  EXPECT_TRUE(!lives(told.leader.pid));
+  EXPECT_TRUE(!lives(child));
   EXPECT_EQ(code({"check", "a"}), 1);
   EXPECT_EQ(job({"check", "-v", "a"}).out, "a: supervisor_died, signaled 9\n");
   EXPECT_EQ(code({"wait", "a"}), 125);
-  EXPECT_TRUE(eventually([&] { return code({"run", "a", "sleep", "300"}) == 0; }));
+  EXPECT_TRUE(before_long([&] { return code({"run", "a", "sleep", "300"}) == 0; }));
 }
 
 TEST_F(JobTorture, Case108AKilledGuardianTakesTheJobWithIt) {
@@ -186,12 +186,12 @@ TEST_F(JobTorture, Case108AKilledGuardianTakesTheJobWithIt) {
   const auto told = entry("a").job;
   const auto child = child_of("a");
   ::kill(told.guardian.pid, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return is_over("a"); }));
+  EXPECT_TRUE(before_long([&] { return is_over("a"); }));
   EXPECT_EQ(state("a"), "supervisor_died");
-  EXPECT_TRUE(eventually([&] { return is_gone(told.leader.pid) && is_gone(child); }));
+  EXPECT_TRUE(before_long([&] { return !lives(told.leader.pid) && !lives(child); }));
   EXPECT_EQ(code({"check", "a"}), 1);
   EXPECT_EQ(code({"stop", "a"}), 1);
-  EXPECT_TRUE(eventually([&] { return code({"run", "a", "sleep", "300"}) == 0; }));
+  EXPECT_TRUE(before_long([&] { return code({"run", "a", "sleep", "300"}) == 0; }));
 }
 
 TEST_F(JobTorture, Case108OfBothKilledGcCleansUp) {
@@ -202,11 +202,11 @@ TEST_F(JobTorture, Case108OfBothKilledGcCleansUp) {
   ::kill(told.guardian.pid, SIGSTOP);
   ::kill(told.worker.pid, SIGKILL);
   ::kill(told.guardian.pid, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return is_over("a"); }));
-  EXPECT_TRUE(eventually([&] { return is_gone(told.leader.pid); })) << "its parent death signal";
+  EXPECT_TRUE(before_long([&] { return is_over("a"); }));
+  EXPECT_TRUE(before_long([&] { return !lives(told.leader.pid); })) << "its parent death signal";
   EXPECT_EQ(job({"gc"}).out, "removed a (supervisor_died)\n");
   if (told.groups.empty()) GTEST_SKIP() << "needs control groups: nobody else knows the child";
-  EXPECT_TRUE(is_gone(child));
+  EXPECT_TRUE(!lives(child));
   EXPECT_FALSE(std::filesystem::exists(told.groups.front().path));
 }
 
@@ -216,7 +216,7 @@ TEST_F(JobTorture, AHookThatIsDueIsRunByRelease) {
     ASSERT_EQ(code({"run", "-c", "echo $CONTAINED_REASON > " + told, "a", "sleep", "300"}), 0);
     const auto job_file = entry("a").job;
     ::kill(job_file.guardian.pid, SIGKILL);
-    ASSERT_TRUE(eventually([&] { return is_over("a"); }));
+    ASSERT_TRUE(before_long([&] { return is_over("a"); }));
     Words release = {"release", "a"};
     if (*no_hook != '\0') release.emplace_back(no_hook);
     ASSERT_EQ(code(release), 0);
@@ -248,8 +248,8 @@ TEST_F(JobTorture, AKeeperThatDoesNotAnswerIsKilled) {
   ::kill(told.guardian.pid, SIGSTOP);
   ::kill(told.worker.pid, SIGSTOP);
   EXPECT_EQ(code({"stop", "a"}), 0);
-  EXPECT_TRUE(is_gone(told.leader.pid));
-  EXPECT_TRUE(is_gone(child));
+  EXPECT_TRUE(!lives(told.leader.pid));
+  EXPECT_TRUE(!lives(child));
 }
 
 // 110
@@ -306,7 +306,7 @@ TEST_F(JobTorture, Case111ClosedStreamsHarmNobody) {
   auto closed = asked({"run", "a", "sh", "-c", "echo out; echo err >&2; cat; sleep 300"});
   closed.closed = {0, 1, 2};
   EXPECT_EQ(run_program(closed).code(), 0);
-  EXPECT_TRUE(eventually([&] { return content(log_of("a")) == "out\nerr\n"; }));
+  EXPECT_TRUE(before_long([&] { return content(log_of("a")) == "out\nerr\n"; }));
   EXPECT_TRUE(runs("a"));
 }
 
@@ -334,13 +334,13 @@ TEST_F(JobTorture, ItsSocketAnswers) {
   ASSERT_EQ(code({"run", "a", "sh", "-c",
                   "trap 'echo usr1' USR1; echo up; while :; do sleep 0.02; done"}),
             0);
-  ASSERT_TRUE(eventually([&] { return content(log_of("a")) == "up\n"; }));
+  ASSERT_TRUE(before_long([&] { return content(log_of("a")) == "up\n"; }));
   auto asking = client("a");
   const auto status = asking.ask("status", true, until);
   ASSERT_TRUE(status) << status.error().message();
   EXPECT_EQ(status->front(), "state running");
   EXPECT_EQ(code_of(asking.ask("signal USR1", false, until)), 0);
-  EXPECT_TRUE(eventually([&] { return content(log_of("a")) == "up\nusr1\n"; }));
+  EXPECT_TRUE(before_long([&] { return content(log_of("a")) == "up\nusr1\n"; }));
   const auto processes = asking.ask("processes", true, until);
   ASSERT_TRUE(processes);
   EXPECT_TRUE(processes->front().starts_with(std::to_string(entry("a").job.leader.pid) + " "));

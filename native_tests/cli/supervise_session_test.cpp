@@ -25,7 +25,7 @@ class SuperviseSessionTest : public Supervised {
 TEST_F(SuperviseSessionTest, D9_ThePidFileIsThereLockedAndRemoved) {
   ASSERT_EQ(detach({"sleep", "1000"}).code(), 0);
   const pid_t pid = number_in("pid");
-  EXPECT_FALSE(is_gone(pid));
+  EXPECT_FALSE(!lives(pid));
   const auto second = detach({"sleep", "1000"});
   EXPECT_EQ(second.code(), 1);
   EXPECT_EQ(second.err, "contained: pid: already running (pid " + std::to_string(pid) + ")\n");
@@ -38,9 +38,9 @@ TEST_F(SuperviseSessionTest, D9_AFileThatADeadOneLeftIsReplaced) {
   ASSERT_EQ(detach({"sleep", "1000"}).code(), 0);
   const pid_t first = number_in("pid");
   ::kill(first, SIGKILL);
-  ASSERT_TRUE(eventually([&] { return is_gone(first); }));
+  ASSERT_TRUE(before_long([&] { return !lives(first); }));
   // Its worker holds the lock until nothing is left to kill.
-  ASSERT_TRUE(eventually([&] { return detach({"sleep", "1000"}).code() == 0; }));
+  ASSERT_TRUE(before_long([&] { return detach({"sleep", "1000"}).code() == 0; }));
   EXPECT_NE(number_in("pid"), first);
   end_daemon();
 }
@@ -111,16 +111,16 @@ TEST_F(SuperviseSessionTest, TheLoadPausesAndResumes) {
   write("load", "4.01 0 0 1/1 1\n");
   ASSERT_TRUE(waits_for("info", "cmd pause"));
   std::size_t before = 0;
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(before_long([&] {
     before = text("out").size();
     ::poll(nullptr, 0, 300);
     return text("out").size() == before;
   })) << "it goes on";
   write("load", "2.00 0 0 1/1 1\n");
   ASSERT_TRUE(waits_for("info", "cmd resume"));
-  EXPECT_TRUE(eventually([&] { return text("out").size() > before; }));
+  EXPECT_TRUE(before_long([&] { return text("out").size() > before; }));
   write("load", "9\n");
-  ASSERT_TRUE(eventually([&] { return count("info", "cmd pause") == 2; }));
+  ASSERT_TRUE(before_long([&] { return count("info", "cmd pause") == 2; }));
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait_for_exit().code(), 128 + SIGTERM) << "what is paused can be stopped";
 }

@@ -47,7 +47,7 @@ TEST_F(SuperviseTest, D2_StopKillsWhatIgnoresIt) {
   ASSERT_TRUE(waits_for("cmd", "\n"));
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait_for_exit().code(), 128 + SIGKILL);
-  EXPECT_TRUE(is_gone(number_in("cmd")));
+  EXPECT_TRUE(!lives(number_in("cmd")));
 }
 
 TEST_F(SuperviseTest, D3_WhatKillsTheSupervisorKillsTheCommand) {
@@ -56,8 +56,8 @@ TEST_F(SuperviseTest, D3_WhatKillsTheSupervisorKillsTheCommand) {
       0);
   ASSERT_TRUE(waits_for("cmd", "\n"));
   ::kill(number_in("pid"), SIGKILL);
-  EXPECT_TRUE(eventually([&] { return is_gone(number_in("cmd")); }));
-  EXPECT_TRUE(eventually([&] { return is_gone(number_in("child")); }));
+  EXPECT_TRUE(before_long([&] { return !lives(number_in("cmd")); }));
+  EXPECT_TRUE(before_long([&] { return !lives(number_in("child")); }));
 }
 
 TEST_F(SuperviseTest, D4_GrandchildrenGoWithTheCommand) {
@@ -66,7 +66,7 @@ TEST_F(SuperviseTest, D4_GrandchildrenGoWithTheCommand) {
   ASSERT_TRUE(waits_for("child", "\n"));
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait_for_exit().code(), 128 + SIGTERM);
-  EXPECT_TRUE(is_gone(number_in("child")));
+  EXPECT_TRUE(!lives(number_in("child")));
 }
 
 // The lock is held as long as anything of a run lives.
@@ -116,7 +116,7 @@ TEST_F(SuperviseTest, ADaemonReturnsWhenItRunsOrSaysWhyNot) {
   const auto missing = detach({"/no/such/program"});
   EXPECT_EQ(missing.code(), 127);
   EXPECT_EQ(missing.err, "contained: exec: /no/such/program: No such file or directory\n");
-  EXPECT_TRUE(eventually([&] { return ::access(dir_.path("pid").c_str(), F_OK) != 0; }));
+  EXPECT_TRUE(before_long([&] { return ::access(dir_.path("pid").c_str(), F_OK) != 0; }));
   const auto logger = detach({"true", "--", "/no/such/logger"});
   EXPECT_EQ(logger.code(), 127);
   EXPECT_THAT(logger.err, HasSubstr("/no/such/logger"));

@@ -14,37 +14,18 @@
 #include <vector>
 
 #include "base/proc.hpp"
+#include "support/looking.hpp"
 #include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace contained::test {
-
-inline std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline bool eventually(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    ::poll(nullptr, 0, 5);
-  }
-  return true;
-}
-
-/// A zombie is gone: whoever is to reap it may be slow.
-inline bool is_gone(pid_t pid) {
-  const auto stat = read_proc_stat(pid);
-  return !stat || stat->state == 'Z' || stat->state == 'X';
-}
 
 class Supervised : public testing::Test {
  protected:
   /// Daemons that a failed test has left.
   void TearDown() override {
     const pid_t pid = number_in("pid");
-    if (pid > 0 && !is_gone(pid)) ::kill(pid, SIGKILL);
+    if (pid > 0 && lives(pid)) ::kill(pid, SIGKILL);
   }
 
   Asked asked(std::vector<std::string> words, const std::string& name = "contained") const {
@@ -66,11 +47,11 @@ class Supervised : public testing::Test {
     return Program(asked(std::move(words))).wait_for_exit();
   }
 
-  std::string text(const std::string& name) const { return content_of(dir_.path(name)); }
+  std::string text(const std::string& name) const { return content(dir_.path(name)); }
   pid_t number_in(const std::string& name) const { return std::atoi(text(name).c_str()); }
 
   bool waits_for(const std::string& name, const std::string& part) const {
-    return eventually([&] { return text(name).find(part) != std::string::npos; });
+    return before_long([&] { return text(name).find(part) != std::string::npos; });
   }
 
   std::size_t count(const std::string& name, const std::string& part) const {
@@ -85,7 +66,7 @@ class Supervised : public testing::Test {
     const pid_t pid = number_in("pid");
     ASSERT_GT(pid, 0);
     ::kill(pid, SIGTERM);
-    EXPECT_TRUE(eventually([&] { return is_gone(pid); }));
+    EXPECT_TRUE(before_long([&] { return !lives(pid); }));
   }
 
   TempDir dir_;

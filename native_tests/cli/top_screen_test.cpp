@@ -36,7 +36,7 @@ class TopScreen : public contained::test::JobCli {
     return text;
   }
   bool becomes(std::size_t number, const std::string& text) const {
-    return contained::test::eventually(
+    return contained::test::before_long(
         [&] { return line(number).find(text) != std::string::npos; });
   }
 

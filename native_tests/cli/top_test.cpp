@@ -52,7 +52,7 @@ TEST_F(Top, IsACommandOfJobToo) {
 TEST_F(Top, JsonHasWhatAJobUses) {
   ASSERT_EQ(code({"run", "busy", "sh", "-c", "sleep 600 & while :; do :; done"}), 0);
   json busy;
-  EXPECT_TRUE(contained::test::eventually([&] {
+  EXPECT_TRUE(contained::test::before_long([&] {
     busy = group(top({space_, "--json"}).out, "job", "busy");
     return !busy.is_null() && busy.at("processes") == 2 && busy.at("cpu_percent") > 0;
   })) << busy;

@@ -34,17 +34,6 @@ TEST(Units, Times) {
   }
 }
 
-TEST(Units, Signals) {
-  EXPECT_EQ(parse_signal("TERM"), SIGTERM);
-  EXPECT_EQ(parse_signal("sigusr1"), SIGUSR1);
-  EXPECT_EQ(parse_signal("9"), SIGKILL);
-  EXPECT_EQ(parse_signal("0"), std::nullopt);
-  EXPECT_EQ(parse_signal("65"), std::nullopt);
-  EXPECT_EQ(parse_signal("TERMS"), std::nullopt);
-  EXPECT_EQ(signal_name(SIGHUP), "HUP");
-  EXPECT_EQ(signal_name(40), "40");
-}
-
 TEST(Units, Shown) {
   EXPECT_EQ(format_size(512), "512B");
   EXPECT_EQ(format_size(1536), "1.5K");

@@ -66,14 +66,5 @@ TEST(Ladders, WrongOnesAreNone) {
   }
 }
 
-TEST(Signals, ByNameAndNumber) {
-  EXPECT_EQ(signal_named("TERM"), SIGTERM);
-  EXPECT_EQ(signal_named("SIGHUP"), SIGHUP);
-  EXPECT_EQ(signal_named("9"), SIGKILL);
-  for (const char* text : {"", "SIG", "0", "65", "-1", "NOPE", "9x"}) {
-    EXPECT_EQ(signal_named(text), 0) << text;
-  }
-}
-
 }  // namespace
 }  // namespace contained::job

@@ -25,16 +25,6 @@ defmodule Contained.EscapeTest do
     process
   end
 
-  # Reads until `text` has come.
-  defp read_until(process, text, read \\ "") do
-    if String.contains?(read, text) do
-      read
-    else
-      {:stdout, data} = Command.next(process, 10_000)
-      read_until(process, text, read <> data)
-    end
-  end
-
   defp timed(fun) do
     begin = now()
     result = fun.()

@@ -23,13 +23,6 @@ defmodule Contained.IsolationTest do
     process
   end
 
-  defp read_until(process, text, read \\ "") do
-    unless String.contains?(read, text) do
-      {:stdout, data} = Command.next(process, within(10_000))
-      read_until(process, text, read <> data)
-    end
-  end
-
   # Not where the tests are: the user of a test VM may not write there.
   defp directory do
     dir =

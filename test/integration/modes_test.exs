@@ -42,13 +42,6 @@ defmodule Contained.ModesTest do
     process
   end
 
-  defp read_until(process, text, read \\ "") do
-    unless String.contains?(read, text) do
-      {:stdout, data} = Command.next(process, 20_000)
-      read_until(process, text, read <> data)
-    end
-  end
-
   # A run that takes longer than `ms` is repeated, for the machine may be busy.
   defp promptly(what, ms, run) do
     within(what, [median: within(ms), max: within(ms)], 1, run)

@@ -23,15 +23,6 @@ defmodule Contained.MojoContainerTest do
     start_supervised!({Container, opts}, id: make_ref())
   end
 
-  defp read_until(process, text, read \\ "") do
-    if String.contains?(read, text) do
-      read
-    else
-      {:stdout, data} = Command.next(process, within(20_000))
-      read_until(process, text, read <> data)
-    end
-  end
-
   # All events of a container that has been stopped.
   defp events(container) do
     receive do

@@ -13,15 +13,6 @@ defmodule Contained.MojoTest do
     process
   end
 
-  defp read_until(process, text, read \\ "") do
-    if String.contains?(read, text) do
-      read
-    else
-      {:stdout, data} = Command.next(process, within(20_000))
-      read_until(process, text, read <> data)
-    end
-  end
-
   describe "mojo 01_run" do
     @check """
     trap 'echo "bye $name"' EXIT

@@ -32,13 +32,6 @@ defmodule Contained.TortureContainerTest do
     process
   end
 
-  defp read_until(process, text, read \\ "") do
-    unless String.contains?(read, text) do
-      {:stdout, data} = Command.next(process, within(20_000))
-      read_until(process, text, read <> data)
-    end
-  end
-
   # A shell that makes groups in its own, puts processes into them and removes what it is told to.
   defp in_own_groups(ctx, marker, script, opts) do
     args = ["-c", "read -r group\n" <> script, marker, helper_path("ignore_term")]

@@ -68,6 +68,16 @@ defmodule Contained.Case do
     length
   end
 
+  @doc "What a command has written to stdout when `text` has come; the rest of that piece is in it too."
+  def read_until(process, text, read \\ "") do
+    if String.contains?(read, text) do
+      read
+    else
+      {:stdout, data} = Contained.Process.next(process, within(20_000))
+      read_until(process, text, read <> data)
+    end
+  end
+
   @doc "Whether an OS process is alive; a zombie is not."
   def os_alive?(os_pid) do
     case File.read("/proc/#{os_pid}/stat") do

@@ -11,7 +11,6 @@ defmodule Contained.Daemon.Adopted do
 
   @policy [:success_exit_codes, :exit_status_to_reason, :backoff, :max_restarts, :interval]
   @own [:name, :id, :restart, :shutdown, :significant, :adopt, :on_shutdown, :reload_signal]
-  @job [:log, :on_exit, :keep, :max_size]
   # Of a daemon that has its program's streams, or watches it more closely than its job's keeper does.
   @not_here [:log_output, :log_prefix, :log_transform, :logger_metadata, :logger_fun, :max_line] ++
               [:log_to, :on_output, :into, :capture, :capture_stderr_only, :wait_for, :ready] ++
@@ -45,13 +44,12 @@ defmodule Contained.Daemon.Adopted do
 
   defp new(program, args, opts) do
     refuse!(opts)
-    {job, opts} = Keyword.split(opts, @job)
     own = Options.parse!(:daemon, Keyword.take(opts, @policy ++ @own))
 
     %__MODULE__{
       job: own.adopt,
       command: [program | args],
-      options: job ++ Keyword.drop(opts, @policy ++ @own),
+      options: Keyword.drop(opts, @policy ++ @own),
       policy: Policy.new(own),
       reload_signal: Map.get(own, :reload_signal, 1),
       on_shutdown: Map.get(own, :on_shutdown, :leave),
