@@ -105,9 +105,7 @@ void put_life(Json& json, const protocol::Start& start) {
   for (const auto& [signal, grace] : start.stop) ladder.push_back({signal_name(signal), grace});
   json["stop"] = ladder;
   json["signal_to"] = start.signal_to == protocol::Target::kAll ? "all" : "leader";
-  json["linger"] = start.linger == protocol::Linger::kKill   ? "kill"
-                   : start.linger == protocol::Linger::kWait ? "wait"
-                                                             : "leave";
+  json["linger"] = start.linger == protocol::Linger::kKill ? "kill" : "wait";
 }
 
 }  // namespace
