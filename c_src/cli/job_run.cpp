@@ -8,6 +8,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/option_rows.hpp"
+#include "cli/plan.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
 #include "cli/wire.hpp"
@@ -30,6 +31,7 @@ struct JobRun {
   bool wire = false;
   bool as_lanco = false;
   bool foreground = false;
+  bool dry_run = false;
   bool no_log = false;
   bool log_too = false;  ///< -L: also in the foreground
   std::string log_file;  ///< -l
@@ -234,6 +236,7 @@ Status take_command(JobRun& asked) {
 int run_job(JobRun& asked) {
   const auto taken = take_command(asked);
   if (!taken) return fail(asked, taken.error());
+  if (asked.dry_run) return print_plan(asked.command);
   if (!may_outlive(asked)) return kRunFailed;
   const auto space = space_for(*asked.space);
   if (!space && asked.wire) return fail(asked, space.error());
@@ -259,6 +262,7 @@ void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_job_name(*command, asked->name);
   command->add_flag("-f,--foreground", asked->foreground,
                     "Stay here until it has ended, with our streams");
+  command->add_flag("--dry-run", asked->dry_run, "Prints what would be done, as JSON");
   // Contained.Job's, see wire.hpp: not for people.
   command->add_flag("--wire", asked->wire)->group("")->excludes("--foreground");
   command
