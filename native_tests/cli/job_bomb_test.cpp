@@ -20,7 +20,13 @@ class JobBomb : public JobCli {
     ::chmod(temp_.path().c_str(), 0755);
     const auto storm = temp_.path("fork_storm");
     std::filesystem::copy_file(CONTAINED_HELPERS_DIR "/fork_storm", storm);
-    Words words = {"run", "--rlimit", "nproc=300:300", "--env", "CONTAINED_BOMB=" + temp_.path()};
+    Words words = {"run",
+                   "--rlimit",
+                   "nproc=200:200",
+                   "--nice",
+                   "19",
+                   "--env",
+                   "CONTAINED_BOMB=" + temp_.path()};
     if (::geteuid() == 0) words.insert(words.end(), {"--uid", "64711", "--gid", "64711"});
     words.insert(words.end(), {"a", storm, word});
     const auto came = job(std::move(words));
