@@ -70,9 +70,10 @@ void look_up_identity(CommandOptions& options) {
   auto found = process::look_up(identity_request(options), culprit);
   if (!found) {
     const auto& error = found.error();
-    const auto* const option = error.subject == "user"    ? "--uid"
-                               : error.subject == "group" ? "--gid"
-                                                          : "--groups";
+    const bool together = options.user && options.user->find(':') != std::string::npos;
+    const auto* const option = error.subject == "user" || together ? options.user_option
+                               : error.subject == "group"          ? "--gid"
+                                                                   : "--groups";
     throw CLI::ValidationError(option, why_no_identity(error, culprit));
   }
   auto& identity = options.start.identity;
@@ -89,6 +90,7 @@ CommandOptions::CommandOptions() {
   start.out = protocol::Output::kInherit;
   start.err = protocol::Output::kInherit;
   start.linger = protocol::Linger::kKill;
+  start.keep_arg0 = true;
 }
 
 std::optional<std::pair<std::string, std::string>> split_pair(const std::string& text,

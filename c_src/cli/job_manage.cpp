@@ -75,9 +75,11 @@ int init_space(const JobInit& asked) {
   const auto space = job::Namespace::make(*asked.space, *heir, asked.cgroup_base);
   if (!space) return complain_of_init(asked, space.error());
   const auto& plot = space->plot();
-  if (plot.path.empty()) tell_of_no_groups(space->no_plot());
   if (plot.hierarchy.empty()) tell_of_unit(*asked.space, unit_of(plot.path).first);
-  return kOk;
+  if (!plot.path.empty()) return kOk;
+  tell_of_no_groups(space->no_plot());
+  // Jobs do without; but these were asked for.
+  return asked.cgroup_base.empty() ? kOk : kNo;
 }
 
 void add_init(CLI::App& job, const SpaceName& space, int& exit_code) {
@@ -155,7 +157,7 @@ void add_release(CLI::App& job, const SpaceName& space, int& exit_code) {
   const auto no_hook = std::make_shared<bool>(false);
   command->add_option("NAME", *name, "The job; none: the namespace, when none of its jobs runs")
       ->type_name("")
-      ->each([](const std::string& value) { check_job_name("NAME", value); });
+      ->each(check_job_name);
   command->add_flag("-n,--no-hook", *no_hook,
                     "Without the exit hook, which is still due when a keeper was killed");
   command->footer("Logs are kept.\n");

@@ -302,6 +302,7 @@ void GroupEnclosure::account(protocol::Ended& ended) {
   ended.io_written = usage_.io_written;
   ended.pids_peak = usage_.pids_peak;
   ended.not_applied = not_applied_;
+  ended.limits_hit = usage_.limits_hit;
 }
 
 bool GroupEnclosure::tend(bool kill) {

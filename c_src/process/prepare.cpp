@@ -107,6 +107,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   ChildPlan plan;
   plan.entry = run_child;
   put_isolation(plan, spec, pointers, refused);
+  plan.keep_arg0 = spec.keep_arg0;
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();

@@ -28,12 +28,12 @@ Milliseconds now() {
 std::size_t index(Timer timer) { return static_cast<std::size_t>(timer); }
 std::size_t index(Task task) { return static_cast<std::size_t>(task); }
 
-std::optional<double> read_load(const std::string& path) {
+Result<double> read_load(const std::string& path) {
   const auto text = read_brief_at(AT_FDCWD, path);
-  if (!text) return {};
+  if (!text) return text.error();
   char* end = nullptr;
   const double load = std::strtod(text->c_str(), &end);
-  if (end == text->c_str()) return {};
+  if (end == text->c_str()) return Error{EINVAL, Stage::kFile, path};
   return load;
 }
 
@@ -62,7 +62,11 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
       at_terminal_(order.foreground && has_terminal()) {}
 
 int Supervisor::run() {
-  if (const auto opened = household_.open(); !opened) {
+  auto opened = household_.open();
+  if (order_.policy.load && opened) {
+    if (const auto load = read_load(order_.load_file); !load) opened = load.error();
+  }
+  if (!opened) {
     outset_.say(order_.describe(opened.error()));
     outset_.settle(engine::kExitFailed);
     return engine::kExitFailed;
@@ -227,7 +231,20 @@ void Supervisor::perform(const Send& action) {
 
 void Supervisor::perform(const EndInput&) { (void)household_.links().close(kLogLink); }
 
+// Before anybody is told of the start.
+void Supervisor::note_pid(const Tell& what) {
+  if (order_.pid_file.empty() || what.task != Task::kCommand) return;
+  if (what.event == Event::kExit) return pid_file_.remove();
+  if (what.event != Event::kStart) return;
+  pid_t holder = 0;
+  auto taken = PidFile::take(order_.pid_file, static_cast<pid_t>(what.pid), holder);
+  if (!taken) return outset_.say(fmt::format("pid file: {}", order_.describe(taken.error())));
+  pid_file_ = std::move(*taken);
+}
+
 void Supervisor::perform(const Tell& action) {
+  note_pid(action);
+  if (order_.verbose) outset_.say(line_of(action));
   const auto told = info_.tell(action);
   if (!told && !std::exchange(told_of_info_, true)) outset_.say(told.error().message());
 }

@@ -74,6 +74,20 @@ TEST(RunEnd, WhatIsLeftDiesWithTheLeader) {
   EXPECT_FALSE(lives(pid_in(directory.path("child"))));
 }
 
+TEST(RunEnd, OrIsWaitedFor) {
+  for (const char* containment : {"auto", "best_effort"}) {
+    auto asked = run_asked({"--containment", containment, "--linger", "wait", "sh", "-c",
+                            "exec 3<&0; (read line <&3; echo $line) & exit 3"});
+    asked.input = "";
+    Program program(asked);
+    // What is left has the program's stdin, and ends when it has read from it.
+    ASSERT_TRUE(program.write("late\n"));
+    const auto came = program.wait();
+    EXPECT_EQ(came.code(), 3);
+    EXPECT_EQ(came.out, "late\n") << containment;
+  }
+}
+
 TEST(RunEnd, TheEndOfStdinStopsIt) {
   const TempDir directory;
   auto asked = run_asked({"--kill-on-close", "sh", "-c", family(directory)});

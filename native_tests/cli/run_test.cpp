@@ -56,6 +56,19 @@ TEST(Run, ErrorsAreOneLineThatSaysWhatAndWhy) {
               StartsWith("contained: run: --controller: no-such: no such controller here"));
 }
 
+// As env(1) and every shell have it; System.cmd/3 has the path.
+TEST(Run, ArgumentZeroIsAsItWasTyped) {
+  const Words show = {"sh", "-c", "tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1"};
+  const std::vector<Words> all = {
+      {"run"}, {"run", "--seccomp", "default"}, {"supervise", "-n", "-m0"}};
+  for (auto words : all) {
+    words.insert(words.end(), show.begin(), show.end());
+    const auto came = run_program(::contained::test::contained(words));
+    if (came.err.find("seccomp: ") != std::string::npos) continue;  // built without it
+    EXPECT_EQ(came.out, "sh\n") << words[1] << came.err;
+  }
+}
+
 TEST(Run, StdinIsPassedOnWhole) {
   auto asked = run_asked({"cat"});
   asked.input = std::string(30'000, 'x');

@@ -74,6 +74,32 @@ defmodule Contained.JobTest do
     assert marked(marker) == []
   end
 
+  test "with linger: :wait it lasts until nothing is left", %{namespace: ns} do
+    line = "sleep 1000 & exit 3"
+    {:ok, os_pid} = Job.run(ns, "left", ["sh", "-c", line], linger: :wait)
+    assert eventually(fn -> not os_alive?(os_pid) end)
+    assert Job.check(ns, "left")
+    assert {:ok, [%{command: "sleep 1000"}]} = Job.processes(ns, "left")
+    assert {:ok, %Result{reason: :stopped, status: 3, left_behind: 1}} = Job.stop(ns, "left")
+    refute Job.check(ns, "left")
+  end
+
+  test "limits that it met or did without are in its result", %{namespace: ns} do
+    line = "i=0; while [ $i -lt 9 ]; do sleep 1000 & i=$((i+1)); done"
+    opts = [limits: [pids: 5], on_unsupported: :ignore]
+    {:ok, _os_pid} = Job.run(ns, "many", ["sh", "-c", line], opts)
+    assert {:ok, %Result{usage: usage} = result} = Job.wait(ns, "many", 30_000)
+    assert {result.not_applied, result.limits_hit} in [{[], [:pids]}, {[:pids], []}]
+    assert usage.log_dropped == 0
+  end
+
+  test "its name is the path that was found, as that of System.cmd/3", %{namespace: ns} do
+    show = "tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1"
+    {:ok, _os_pid} = Job.run(ns, "named", ["sh", "-c", show])
+    {:ok, %Result{status: 0}} = Job.wait(ns, "named", 20_000)
+    assert Job.logs(ns, "named") == {:ok, System.find_executable("sh") <> "\n"}
+  end
+
   test "a program that cannot be started is an error, and no job", %{namespace: ns} do
     assert {:error, %Error{stage: :exec, reason: :enoent}} = Job.run(ns, "no", ["/nonexistent"])
 
@@ -167,6 +193,7 @@ defmodule Contained.JobTest do
         {quote(do: Job.run("a", "-x", ["true"])), ~s("-x")},
         {quote(do: Job.run("a", "x", ["true"], stdin: :pipe)), ":stdin"},
         {quote(do: Job.run("a", "x", ["true"], keep: -1)), ":keep"},
+        {quote(do: Job.run("a", "x", ["true"], linger: :leave)), ":linger"},
         {quote(do: Job.run("a", "x", ["true"], max_size: "1 MB")), ":max_size"},
         {quote(do: Job.stop("a", "x", stop_signal: :nosuch)), ":stop_signal"}
       ] do
