@@ -279,7 +279,8 @@ void add_value(CLI::App& app, const SuperviseValue& value, SuperviseOptions& opt
       const auto allowed = value.take(options, text);
       if (allowed.empty()) continue;
       const std::string names(value.names);
-      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + allowed);
+      throw CLI::ValidationError(names.substr(0, names.find(',')),
+                                 fmt::format("{}: {}", text, allowed));
     }
     return true;
   };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <string_view>
 
 namespace contained::process {
@@ -125,6 +126,8 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.attach_count = spec.attach_fds.size();
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);
+  // Who stays in our session keeps what nohup(1) has done.
+  if (!spec.new_session) plan.reset_signals &= ~(SignalBits{1} << (SIGHUP - 1));
   plan.close_range_refused = refused.close_range;
   plan.tell_orphans = spec.tell_orphans;
   return plan;

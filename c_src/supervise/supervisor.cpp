@@ -37,6 +37,9 @@ Result<double> read_load(const std::string& path) {
   return load;
 }
 
+// Nobody has a terminal that was closed any more, tty(4).
+bool has_terminal() { return UniqueFd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid(); }
+
 }  // namespace
 
 Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
@@ -50,17 +53,13 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
       household_(io, place, *this,
                  {.directory = {},
                   .guardian_may_stop = order.foreground,
-                  .on_signal =
-                      [this](int number) {
-                        // To the whole process group, by the terminal: the rest comes by the front.
-                        if (number == SIGINT) return feed(StopAsked{order_.foreground});
-                        if (number == SIGTERM) feed(StopAsked{});
-                      }}),
+                  .on_signal = [this](int number) { on_group_signal(number); }}),
       machine_(order.policy),
       timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io),
               engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
       load_timer_(io),
-      retry_timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io)} {}
+      retry_timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
+      at_terminal_(order.foreground && has_terminal()) {}
 
 int Supervisor::run() {
   auto opened = household_.open();
@@ -82,7 +81,19 @@ int Supervisor::run() {
   return code_;
 }
 
+// By the terminal, to the whole process group: the command has heard it. The rest comes by the
+// front.
+void Supervisor::on_group_signal(int number) {
+  if (number == SIGINT) return feed(StopAsked{order_.foreground});
+  if (number == SIGTERM) return feed(StopAsked{});
+  if (number == SIGHUP && hung_up()) feed(StopAsked{true});
+}
+
+bool Supervisor::hung_up() const { return at_terminal_ && !has_terminal(); }
+
 void Supervisor::on_signal(int number) {
+  // Of the shell, to its jobs, when its terminal was closed.
+  if (number == SIGHUP && hung_up()) return feed(StopAsked{true});
   if (number == SIGTERM || number == SIGINT) return feed(StopAsked{});
   if (number == SIGTSTP || number == SIGWINCH) return;
   feed(SignalCame{number});

@@ -73,6 +73,8 @@ class Supervisor final : private engine::Receiver {
   void not_started(Task task, const Error& error);
   void note_pid(const Tell& what);
   void on_signal(int number);
+  void on_group_signal(int number);
+  bool hung_up() const;
   void control_command(protocol::Control::Op op);
   void watch_load();
   std::shared_ptr<engine::Live> live(Task task) const;
@@ -91,6 +93,7 @@ class Supervisor final : private engine::Receiver {
   std::array<std::uint64_t, kTimers> armed_ = {};
   engine::asio::steady_timer load_timer_;
   std::array<engine::asio::steady_timer, kTasks> retry_timers_;
+  bool at_terminal_ = false;
   bool frozen_by_signal_ = false;
   bool told_of_leftovers_ = false;
   bool told_of_info_ = false;

@@ -105,6 +105,16 @@ TEST(Run, RlimitsNiceAndPrivileges) {
   EXPECT_EQ(run({"--rlimit", "nofile=128:64", "true"}).code(), 125);
 }
 
+// Only that of SIGHUP, for whoever starts us ignores others for himself.
+TEST(Run, KeepsWhatNohupHasDone) {
+  const auto came =
+      run_program({.words = {"/bin/sh", "-c",
+                             "trap '' HUP USR1; " CONTAINED_CLI_PATH
+                             " run sh -c 'kill -HUP $PPID $$; kill -USR1 $$; echo not reached'"}});
+  EXPECT_EQ(came.out, "");
+  EXPECT_EQ(came.code(), 128 + SIGUSR1) << came.err;
+}
+
 TEST(Run, TheFileThenTheVariableThenTheLine) {
   const TempDir directory;
   const auto file = directory.file("c", "env A=file\nenv B=file\n", 0600);
