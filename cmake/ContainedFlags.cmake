@@ -12,7 +12,9 @@ check_pie_supported(LANGUAGES CXX)
 add_library(contained_flags INTERFACE)
 target_compile_features(contained_flags INTERFACE cxx_std_20)
 target_compile_definitions(contained_flags INTERFACE
-  _GNU_SOURCE CONTAINED_VERSION="${CONTAINED_VERSION}" BOOST_ASIO_NO_DEPRECATED)
+  _GNU_SOURCE CONTAINED_VERSION="${CONTAINED_VERSION}" BOOST_ASIO_NO_DEPRECATED
+  # No number of ours is grouped by a locale, and all of them together are a quarter of a program.
+  FMT_STATIC_THOUSANDS_SEPARATOR=',')
 target_compile_options(contained_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   $<$<BOOL:${CONTAINED_WERROR}>:-Werror>)

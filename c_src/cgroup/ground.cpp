@@ -226,7 +226,8 @@ bool Ground::contains(pid_t pid) const {
 Result<bool> Ground::destroy() {
   if (!held_->trees.valid()) return true;
   auto& trees = held_->trees;
-  auto gone = trees.track().destroy();
+  held_->spares->clear();
+  auto gone = trees.track().fold() ? Result<bool>(true) : trees.track().destroy();
   const auto tree = tree_name(trees.owner());
   for (const auto& [controllers, base, made] : trees.v1()) {
     const auto swept = cgroup::sweep(base, tree, controllers.front());

@@ -211,17 +211,21 @@ bool lists_us(const std::string& directory) {
   return text && ("\n" + *text).find(fmt::format("\n{}\n", ::getpid())) != std::string::npos;
 }
 
-Result<Layout> find_layout() {
+Result<Outlook> look_around() {
   auto mounts = read_mounts();
   if (!mounts) return mounts.error();
   std::erase_if(*mounts, is_hidden);
-  auto text = read_file_at(AT_FDCWD, "/proc/self/cgroup");
-  if (!text) return text.error();
-  auto path = parse_path(*text, {});
+  auto groups = read_file_at(AT_FDCWD, "/proc/self/cgroup");
+  if (!groups) return groups.error();
+  return Outlook{std::move(*mounts), std::move(*groups)};
+}
+
+Result<Layout> find_layout(const Outlook& outlook) {
+  auto path = parse_path(outlook.groups, {});
   if (!path) return Error{ENODEV, Stage::kCgroup, "cgroup2"};
-  auto layout = choose_layout(*mounts, *path);
+  auto layout = choose_layout(outlook.mounts, *path);
   if (layout || layout.error().code != ENOENT) return layout;
-  for (const auto& mount : *mounts) {
+  for (const auto& mount : outlook.mounts) {
     if (of_v2(mount) && !mount.read_only && lists_us(mount.mountpoint)) {
       return Layout{mount.mountpoint, mount.mountpoint};
     }
@@ -229,13 +233,14 @@ Result<Layout> find_layout() {
   return layout;
 }
 
-Result<std::vector<Hierarchy>> find_v1() {
-  auto mounts = read_mounts();
-  if (!mounts) return mounts.error();
-  std::erase_if(*mounts, is_hidden);
-  auto text = read_file_at(AT_FDCWD, "/proc/self/cgroup");
-  if (!text) return text.error();
-  auto found = choose_v1(*mounts, *text);
+Result<Layout> find_layout() {
+  const auto outlook = look_around();
+  if (!outlook) return outlook.error();
+  return find_layout(*outlook);
+}
+
+std::vector<Hierarchy> find_v1(const Outlook& outlook) {
+  auto found = choose_v1(outlook.mounts, outlook.groups);
   std::erase_if(found, [](Hierarchy& hierarchy) {
     if (hierarchy.own.empty() && lists_us(hierarchy.mountpoint)) {
       hierarchy.own = hierarchy.mountpoint;
@@ -243,6 +248,12 @@ Result<std::vector<Hierarchy>> find_v1() {
     return hierarchy.own.empty();
   });
   return found;
+}
+
+Result<std::vector<Hierarchy>> find_v1() {
+  const auto outlook = look_around();
+  if (!outlook) return outlook.error();
+  return find_v1(*outlook);
 }
 
 }  // namespace contained::cgroup

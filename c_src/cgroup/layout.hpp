@@ -69,8 +69,16 @@ struct Hierarchy {
 /// The v1 hierarchies of |text| (/proc/self/cgroup) that have a writable mount.
 std::vector<Hierarchy> choose_v1(const std::vector<Mount>& mounts, std::string_view text);
 
+/// What /proc/self tells of control groups, read once for all that look for something in it.
+struct Outlook {
+  std::vector<Mount> mounts;  ///< that can be reached
+  std::string groups;         ///< /proc/self/cgroup
+};
+Result<Outlook> look_around();
+
 /// choose_v1() of this process; where no mount shows our path, the mountpoint if it lists us.
 Result<std::vector<Hierarchy>> find_v1();
+std::vector<Hierarchy> find_v1(const Outlook& outlook);
 
 /// Whether |directory| is one of a v2 hierarchy, see statfs(2).
 Result<bool> is_v2(const std::string& directory);
@@ -78,9 +86,10 @@ Result<bool> is_v2(const std::string& directory);
 /// Whether cgroup.procs of |directory| has our pid.
 bool lists_us(const std::string& directory);
 
-/// Reads /proc/self. ENODEV when no v2 hierarchy is mounted, EROFS when it is read-only. Where no
-/// mount shows our path (a mount of another namespace), the mountpoint that lists us as a member.
+/// ENODEV when no v2 hierarchy is mounted, EROFS when it is read-only. Where no mount shows our
+/// path (a mount of another namespace), the mountpoint that lists us as a member.
 Result<Layout> find_layout();
+Result<Layout> find_layout(const Outlook& outlook);
 
 /// On whose behalf a base is chosen.
 struct Caller {

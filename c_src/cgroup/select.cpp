@@ -40,8 +40,9 @@ std::string below(const std::string& mountpoint, std::string base) {
   return mountpoint + "/" + base;
 }
 
-Result<Tree> make_v2(const Wanted& wanted, const Owner& owner) {
-  const auto layout = find_layout();
+Result<Tree> make_v2(const Wanted& wanted, const Owner& owner, const Result<Outlook>& outlook) {
+  if (!outlook) return outlook.error();
+  const auto layout = find_layout(*outlook);
   if (!layout) return layout.error();
   const auto base = choose_base(*layout, wanted.base);
   if (!base) return base.error();
@@ -89,10 +90,10 @@ Result<Wish> parse(const std::string& containment) {
 }
 
 Result<Selected> select_v2(const Wish& wish, const Wanted& wanted, const Owner& owner,
-                           const std::vector<Hierarchy>& found) {
+                           const Result<Outlook>& outlook, const std::vector<Hierarchy>& found) {
   const bool hybrid = wish.v1 && has_v1_controllers(found);
   if (wish.both && !hybrid) return Error{ENODEV, Stage::kCgroup, "cgroup"};
-  auto tree = make_v2(wanted, owner);
+  auto tree = make_v2(wanted, owner, outlook);
   if (!tree) return tree.error();
   auto v1 = hybrid ? usable_v1(found, wanted.base) : std::vector<Trees::V1>();
   return Selected{
@@ -152,11 +153,11 @@ Status take_over(const std::string& base) {
 Result<Selected> select(const Wanted& wanted, const Owner& owner) {
   const auto wish = parse(wanted.containment);
   if (!wish) return wish.error();
-  const auto found = find_v1();
-  const auto v1 = found ? *found : std::vector<Hierarchy>();
+  const auto outlook = look_around();
+  const auto v1 = outlook ? find_v1(*outlook) : std::vector<Hierarchy>();
   Error why{ENODEV, Stage::kCgroup, std::string(name(Kind::kBestEffort))};
   if (wish->v2) {
-    auto selected = select_v2(*wish, wanted, owner, v1);
+    auto selected = select_v2(*wish, wanted, owner, outlook, v1);
     if (selected) return selected;
     why = selected.error();
   }

@@ -32,6 +32,11 @@ Result<UniqueFd> open_base(const std::string& base) {
   return open_at(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, Stage::kCgroup);
 }
 
+// Of itself rmdir(2) takes only what is empty: the usual end needs no look at what is there.
+bool is_gone_or_goes(int dirfd, const std::string& name) {
+  return ::unlinkat(dirfd, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
 Result<bool> sweep_once(int base_fd, const std::string& name, const std::string& hierarchy) {
   auto group = Group::open(base_fd, name, hierarchy);
   if (!group && is_gone(group.error().code)) return true;
@@ -216,6 +221,12 @@ Status Tree::restore() {
   return Done{};
 }
 
+bool Tree::fold() {
+  if (is_gone_or_goes(base_.get(), self_.name())) return true;
+  for (const auto& [group, parent] : parents_) (void)is_gone_or_goes(self_.fd(), group);
+  return is_gone_or_goes(base_.get(), self_.name());
+}
+
 Result<bool> Tree::destroy() {
   // By name, as a sweeper would: guardian and worker both hold the tree, and either may have made
   // it again.
@@ -237,6 +248,7 @@ std::vector<std::string> stale_trees(const std::string& base) {
 
 Result<bool> sweep(const std::string& base, const std::string& name, const std::string& hierarchy) {
   if (!parse_tree_name(name)) return Error{EINVAL, Stage::kCgroup, name};
+  if (is_gone_or_goes(AT_FDCWD, fmt::format("{}/{}", base, name))) return true;
   const auto dir = open_base(base);
   if (!dir) return dir.error();
   return sweep_once(dir->get(), name, hierarchy);

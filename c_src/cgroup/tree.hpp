@@ -66,6 +66,9 @@ class Tree {
   /// Removes a parent that holds nothing; otherwise nothing happens.
   void forget(const std::string& group);
 
+  /// Removes what is empty, all of it or as much as there is. True when the tree is gone.
+  bool fold();
+
   int base_fd() const { return base_.get(); }
   const Group& self() const { return self_; }
 

@@ -20,7 +20,8 @@ struct Foreground {
   std::optional<int> failure_code;         ///< instead of 125, 126 and 127
 };
 
-/// Returns the exit code: the command's, 128 + n when it died of signal n, or one of ours.
-int run_in_foreground(const Foreground& foreground);
+/// Ends the program with the exit code: the command's, 128 + n when it died of signal n, or one of
+/// ours.
+[[noreturn]] void run_in_foreground(const Foreground& foreground);
 
 }  // namespace contained::cli

@@ -70,13 +70,13 @@ bool take_log(JobRun& to, const std::string& text) {
   return !text.empty();
 }
 
-bool take_keep(JobRun& to, const std::string& text) {
+bool take_kept(JobRun& to, const std::string& text) {
   const auto count = parse_number<std::uint32_t>(text);
   to.log_keep = count.value_or(0);
   return count.has_value();
 }
 
-bool take_log_size(JobRun& to, const std::string& text) {
+bool take_size(JobRun& to, const std::string& text) {
   const auto size = parse_size(text);
   to.log_size = size.value_or(0);
   return size.has_value();
@@ -99,9 +99,9 @@ bool take_memory(JobRun& to, const std::string& text) {
 constexpr Value kValues[] = {
     {"-m", "BYTES", "a size such as 64M", "The same as --memory; 0: no limit", take_memory},
     {"--log,-l", "FILE", "a path", "Log to this file, not to the namespace's logs", take_log},
-    {"--keep", "N", "a number of files", "So many old logs are kept (default 5)", take_keep},
+    {"--keep", "N", "a number of files", "So many old logs are kept (default 5)", take_kept},
     {"--log-size", "SIZE", "a size such as 64M, 0 for none",
-     "Begin a new log at this size (default 64M)", take_log_size},
+     "Begin a new log at this size (default 64M)", take_size},
     {"--log-every", "TIME", "a time such as 1h or 1d, 1s or more",
      "Begin a new log each hour, day, ... (UTC)", take_log_every}};
 

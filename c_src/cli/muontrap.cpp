@@ -113,7 +113,7 @@ void connect(MuonTrap& asked) {
   if (asked.errors_only) ::dup2(STDOUT_FILENO, STDERR_FILENO);
 }
 
-int run_muontrap(MuonTrap& asked) {
+[[noreturn]] void run_muontrap(MuonTrap& asked) {
   auto& command = asked.foreground.command;
   const auto delay = parse_number<std::uint64_t>(asked.delay);
   if (!delay) throw CLI::ValidationError("--delay-to-sigkill", asked.delay + ": milliseconds");
@@ -125,14 +125,14 @@ int run_muontrap(MuonTrap& asked) {
   connect(asked);
   asked.foreground.close = Foreground::Close::kDropped;
   asked.foreground.failure_code = kNo;
-  return run_in_foreground(asked.foreground);
+  run_in_foreground(asked.foreground);
 }
 
 }  // namespace
 
 Table muontrap_table() { return {"Options", kMuonTrapRows}; }
 
-void add_muontrap(CLI::App& app, int& exit_code) {
+void add_muontrap(CLI::App& app, int& /*exit_code*/) {
   auto* const command = app.add_subcommand("muontrap", "MuonTrap's wrapper by its command line");
   command->group("")->prefix_command();
   const auto asked = std::make_shared<MuonTrap>();
@@ -146,7 +146,7 @@ void add_muontrap(CLI::App& app, int& exit_code) {
   command->add_flag("--capture-output", asked->output, "Passes stdout on");
   command->add_flag("--capture-stderr", asked->errors, "Stderr into stdout");
   command->add_flag("--capture-stderr-only", asked->errors_only, "Stderr alone");
-  command->callback([asked, &exit_code] { exit_code = run_muontrap(*asked); });
+  command->callback([asked] { run_muontrap(*asked); });
 }
 
 }  // namespace contained::cli

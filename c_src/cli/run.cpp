@@ -41,7 +41,8 @@ int run_command(RunOptions& asked) {
     foreground.command.start.in = protocol::Stdin::kPipe;
   }
   if (!json_result.empty()) foreground.json_result = json_result;
-  return dry_run ? print_plan(foreground.command) : run_in_foreground(foreground);
+  if (dry_run) return print_plan(foreground.command);
+  run_in_foreground(foreground);
 }
 
 }  // namespace

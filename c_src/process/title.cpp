@@ -4,10 +4,11 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
-#include <sstream>
 #include <string>
+#include <string_view>
 
 #include "base/file.hpp"
 
@@ -19,16 +20,25 @@ struct Span {
   std::uintptr_t end = 0;
 };
 
+// The next of |fields|, which are parted by single spaces.
+std::uintptr_t take_number(std::string_view& fields) {
+  const auto field = fields.substr(0, fields.find(' '));
+  fields.remove_prefix(std::min(fields.size(), field.size() + 1));
+  std::uintptr_t number = 0;
+  std::from_chars(field.data(), field.data() + field.size(), number);
+  return number;
+}
+
 // Fields 48 and 49 of proc_pid_stat(5), counted from the one after the command name.
 Span arguments_in_memory() {
   const auto text = read_file_at(AT_FDCWD, "/proc/self/stat");
-  if (!text || text->rfind(')') == std::string::npos) return {};
-  std::istringstream fields(text->substr(text->rfind(')') + 1));
-  std::string skipped;
-  for (int field = 3; field < 48; ++field) fields >> skipped;
+  if (!text || text->rfind(") ") == std::string::npos) return {};
+  auto fields = std::string_view(*text).substr(text->rfind(") ") + 2);
+  for (int field = 3; field < 48; ++field) take_number(fields);
   Span span;
-  fields >> span.begin >> span.end;
-  return fields ? span : Span{};
+  span.begin = take_number(fields);
+  span.end = take_number(fields);
+  return span;
 }
 
 }  // namespace

@@ -30,12 +30,8 @@ inline constexpr std::size_t kMaxLinkName = 255;
 /// An output stream; the number is the descriptor in the command, also one of `fds`.
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
 enum class Target : std::uint8_t { kAll, kLeader };
-enum class Linger : std::uint8_t {
-  kWait,  ///< until the piped streams have ended
-  kKill,
-  kLeave,
-  kEmpty  ///< until nothing is left by itself; not on the wire
-};
+/// kEmpty: until nothing is left by itself; not on the wire.
+enum class Linger : std::uint8_t { kWait, kKill, kLeave, kEmpty };
 enum class Stdin : std::uint8_t { kOpen, kNull, kInherit, kPipe, kLink };
 enum class Output : std::uint8_t { kPipe, kNull, kInherit, kStdout, kLink };  ///< kStdout: stderr
 

@@ -180,12 +180,6 @@ void Walker::close_finished() {
   while (depth_ > 0 && missing_[depth_ - 1] == 0) --depth_;
 }
 
-// Asked for by ei's manual before any other call of the library.
-void init_ei() {
-  static const int kDone = ei_init();
-  static_cast<void>(kDone);
-}
-
 std::optional<std::size_t> header(int (*decode)(const char*, int*, int*), std::string_view term,
                                   int& index) {
   int count = 0;
@@ -207,7 +201,9 @@ Status check_term(std::string_view bytes) {
   return Error{EBADMSG, Stage::kProtocol, fmt::format("term, near byte {}", walker.at())};
 }
 
-TermReader::TermReader(std::string_view term) : term_(term) { init_ei(); }
+// Without ei_init(): it readies connections to nodes, which would be linked with it (55 kB), and
+// the codecs hold no state.
+TermReader::TermReader(std::string_view term) : term_(term) {}
 
 std::optional<std::size_t> TermReader::tuple() {
   return header(ei_decode_tuple_header, term_, index_);
@@ -276,10 +272,7 @@ TermReader::Item TermReader::peek() const {
   return {type, static_cast<std::size_t>(size)};
 }
 
-TermWriter::TermWriter() {
-  init_ei();
-  must(ei_x_new_with_version(&buffer_));
-}
+TermWriter::TermWriter() { must(ei_x_new_with_version(&buffer_)); }
 
 TermWriter::~TermWriter() { ei_x_free(&buffer_); }
 

@@ -77,6 +77,19 @@ TEST_F(RealTree, DestroysAllAndOnlyItsOwn) {
   EXPECT_TRUE(tree.destroy().value());
 }
 
+TEST_F(RealTree, FoldsWhatIsEmptyAndKillsNobody) {
+  auto tree = make_tree();
+  auto group = make_group(tree, "one");
+  const pid_t pid = run_in(group.fd(), idle);
+  EXPECT_FALSE(tree.fold());
+  EXPECT_TRUE(group.populated().value());
+  ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return group.remove().value(); }));
+  EXPECT_TRUE(tree.fold());
+  EXPECT_FALSE(exists(tree_name(owner_of(::getpid()))));
+  EXPECT_TRUE(tree.fold());
+}
+
 TEST_F(RealTree, IsMadeAgainWhenAnOutsiderRemovedIt) {
   auto tree = make_tree();
   const auto name = tree_name(owner_of(::getpid()));
