@@ -192,16 +192,23 @@ void GroupEnclosure::signal_by_init(int number, bool all, std::function<void(Sta
   line_->signal(number, !all, std::move(done));
 }
 
+// No fork ends in a group that is being frozen. One that is frozen already is the user's.
+bool GroupEnclosure::hold() {
+  const auto frozen = cell_.frozen();
+  return frozen && !*frozen && cell_.freeze();
+}
+
 Status GroupEnclosure::signal_all(int number, std::unordered_set<pid_t> told, Status sent) {
-  // A process can fork while we go through the list: again until nobody is new. Those who go on are
-  // held meanwhile: no fork ends in a group that is being frozen, and the signal is there when it
-  // thaws. What outruns even that meets cgroup.kill in the end.
+  // A process can fork while we go through the list: again until nobody is new. Those who are many,
+  // or go on, are held meanwhile, and have the signal when they thaw. What outruns even that meets
+  // cgroup.kill in the end.
   constexpr int kMostRounds = 8;
   constexpr int kHeldFrom = 2;
-  bool held = false;
+  constexpr std::size_t kMany = 16;
+  bool held = cell_.processes().size() > kMany && hold();
   for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
     fresh = 0;
-    if (round == kHeldFrom) held = cell_.freeze().ok();
+    if (round == kHeldFrom && !held) held = hold();
     for (const pid_t pid : cell_.processes()) {
       if (!told.insert(pid).second) continue;
       ++fresh;

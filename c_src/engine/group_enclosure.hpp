@@ -52,6 +52,7 @@ class GroupEnclosure final : public Enclosure,
   void on_count(std::uint64_t) override {}
   void on_orphan_exited(const process::StubOrphanExited& event) override;
   void leader_exited(process::ExitStatus status, const rusage& usage);
+  bool hold();
   Status signal_all(int number, std::unordered_set<pid_t> told, Status sent);
   void signal_by_init(int number, bool all, std::function<void(Status)> done);
   void await_change();

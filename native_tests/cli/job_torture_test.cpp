@@ -78,7 +78,8 @@ TEST_F(JobTorture, StartsNothingThatAContainedCommandWouldKill) {
   nested.words.insert(nested.words.end(), inner.words.begin(), inner.words.end());
   const auto came = run_program(nested);
   EXPECT_EQ(came.code(), 125);
-  EXPECT_NE(came.err.find("would not outlive us"), std::string::npos) << came.err;
+  EXPECT_NE(came.err.find("a would not outlive us: we run below process"), std::string::npos)
+      << came.err;
 }
 
 TEST_F(JobTorture, AForkBombIsGoneAfterAStop) {
