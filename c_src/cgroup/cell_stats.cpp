@@ -45,6 +45,7 @@ Result<Usage> Cell::usage() {
   usage.io_read = find(stats, "io_read_bytes");
   usage.io_written = find(stats, "io_written_bytes");
   usage.pids_peak = find(stats, "pids_peak");
+  usage.limits_hit = limits_hit(stats);
   return usage;
 }
 

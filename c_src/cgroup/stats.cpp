@@ -128,6 +128,19 @@ std::optional<std::uint64_t> find(const Stats& stats, std::string_view name) {
   return found->second;
 }
 
+std::vector<std::string> limits_hit(const Stats& stats) {
+  constexpr std::pair<const char*, const char*> kHits[] = {{"memory_max_events", "memory"},
+                                                           {"memory_oom_kill", "memory"},
+                                                           {"pids_max_events", "pids"},
+                                                           {"cpu_throttled", "cpu"}};
+  std::vector<std::string> hit;
+  for (const auto& [event, limit] : kHits) {
+    const bool known = !hit.empty() && hit.back() == limit;
+    if (!known && find(stats, event).value_or(0) > 0) hit.emplace_back(limit);
+  }
+  return hit;
+}
+
 Stats parse_io_stat(std::string_view text) {
   constexpr std::pair<std::string_view, std::string_view> kFields[] = {
       {"rbytes", "io_read_bytes"},

@@ -21,6 +21,7 @@ struct Usage {
   std::optional<std::uint64_t> io_read;  ///< bytes
   std::optional<std::uint64_t> io_written;
   std::optional<std::uint64_t> pids_peak;
+  std::vector<std::string> limits_hit;
 };
 
 /// cpu_usage_us, cpu_user_us, cpu_system_us, cpu_throttled, cpu_throttled_us; memory_current,
@@ -37,6 +38,10 @@ void add_stats(int dirfd, std::string_view controller, Version version, bool ren
 /// memory_current, memory_limit (of this very group), io_read_bytes, io_written_bytes. What is
 /// there already stays. |controllers|: of a v1 hierarchy; of v2 none.
 void add_brief(int dirfd, const std::vector<std::string>& controllers, Stats& stats);
+
+/// Which limits have held it back: "memory" (pages had to be reclaimed, or it was killed), "pids"
+/// (a fork was refused), "cpu" (it was throttled).
+std::vector<std::string> limits_hit(const Stats& stats);
 
 /// The value called |name|.
 std::optional<std::uint64_t> find(const Stats& stats, std::string_view name);

@@ -55,21 +55,26 @@ process::IdentityRequest identity_request(const CommandOptions& options) {
   return request;
 }
 
+std::string why_no_identity(const Error& error, const std::string& culprit) {
+  if (error.code == EINVAL) {
+    return fmt::format("is needed: there is no user {} whose group it could be", culprit);
+  }
+  if (error.code != ENOENT) return fmt::format("{}: {}", culprit, errno_name(error.code));
+  return fmt::format("{}: no such {}, give a name or a number", culprit,
+                     error.subject == "user" ? "user" : "group");
+}
+
 void look_up_identity(CommandOptions& options) {
   if (!options.user && !options.group && !options.groups) return;
   std::string culprit;
   auto found = process::look_up(identity_request(options), culprit);
   if (!found) {
     const auto& error = found.error();
-    const auto* const option = error.subject == "user"    ? "--uid"
-                               : error.subject == "group" ? "--gid"
-                                                          : "--groups";
-    throw CLI::ValidationError(
-        option, error.code == ENOENT
-                    ? fmt::format("{}: no such {}, give a name or a number", culprit,
-                                  error.subject == "user" ? "user" : "group")
-                    : fmt::format("{}: {}", culprit.empty() ? "a number needs it" : culprit,
-                                  errno_name(error.code)));
+    const bool together = options.user && options.user->find(':') != std::string::npos;
+    const auto* const option = error.subject == "user" || together ? options.user_option
+                               : error.subject == "group"          ? "--gid"
+                                                                   : "--groups";
+    throw CLI::ValidationError(option, why_no_identity(error, culprit));
   }
   auto& identity = options.start.identity;
   identity.uid = found->uid;
@@ -85,6 +90,7 @@ CommandOptions::CommandOptions() {
   start.out = protocol::Output::kInherit;
   start.err = protocol::Output::kInherit;
   start.linger = protocol::Linger::kKill;
+  start.keep_arg0 = true;
 }
 
 std::optional<std::pair<std::string, std::string>> split_pair(const std::string& text,

@@ -19,10 +19,12 @@ struct CommandOptions {
   cgroup::Wanted cgroups;
 
   bool stop_said = false;  ///< a ladder has been asked for
-  int verbose = 0;         ///< -v, or CONTAINED_DEBUG
+  bool linger_said = false;
+  int verbose = 0;  ///< -v, or CONTAINED_DEBUG
 
   // As they were said, until finish().
   std::optional<std::string> user;  ///< "www" or "www:adm:log"
+  const char* user_option = "--uid";
   std::optional<std::string> group;
   std::optional<std::vector<std::string>> groups;
   std::vector<std::string> controllers;  ///< that must be there

@@ -1,5 +1,6 @@
 #include "cli/generate.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -29,7 +30,7 @@ int write_files(const std::vector<GeneratedFile>& files, const std::string& dire
       std::fwrite(text.data(), 1, text.size(), stdout);
       continue;
     }
-    const auto written = replace_file(directory + "/" + name, text);
+    const auto written = replace_file(fmt::format("{}/{}", directory, name), text);
     if (!written) return complain(written.error()), kNo;
   }
   return std::fflush(stdout) == 0 ? kOk : kNo;

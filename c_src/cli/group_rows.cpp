@@ -7,6 +7,7 @@
 #include "cgroup/limits.hpp"
 #include "cgroup/names.hpp"
 #include "cli/option_rows.hpp"
+#include "cli/units.hpp"
 
 namespace contained::cli {
 namespace {
@@ -28,7 +29,13 @@ std::string_view allowed_limit(std::string_view key) {
 // What the kernel will say is not known yet; what cannot be said to it is.
 std::string add_limit(CommandOptions& options, const std::string& key, const std::string& value) {
   const auto settings = cgroup::settings_of({key, value}, cgroup::Version::kV2);
-  if (!settings && settings.error().code == EINVAL) return std::string(allowed_limit(key));
+  const auto allowed = allowed_limit(key);
+  const auto bytes = parse_size(value);
+  if (!settings && settings.error().code == EINVAL && allowed == kBytes && bytes) {
+    const auto text = std::to_string(*bytes);
+    if (text != value) return add_limit(options, key, text);
+  }
+  if (!settings && settings.error().code == EINVAL) return std::string(allowed);
   options.start.placement.limits.push_back({key, value});
   return {};
 }

@@ -15,7 +15,9 @@ std::vector<const CLI::App*> shown_subcommands(const CLI::App& app) {
 std::string operands_of(const CLI::App& app) {
   std::string text = "[OPTIONS]";
   for (const auto* const option : app.get_options()) {
-    if (option->get_positional()) text += " " + option->get_type_name();
+    if (!option->get_positional()) continue;
+    const auto value = option->get_type_name();
+    text += " " + (value.empty() ? option->get_name(true) : value);
   }
   if (!shown_subcommands(app).empty()) text += " SUBCOMMAND";
   if (app.get_prefix_command()) text += " [--] COMMAND [ARGS...]";

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -162,7 +163,14 @@ std::string place_of_units() {
   return {};
 }
 
+// logind has a file for each user of whom `loginctl enable-linger` was said.
+bool has_linger() {
+  const auto* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
+  return user != nullptr && is_there(std::string("/var/lib/systemd/linger/") + user->pw_name);
+}
+
 void look_for_units(Host& host) {
+  host.lingers = has_linger();
   host.systemd = cgroup::current_caller().systemd;
   if (host.systemd) std::tie(host.unit, host.unit_directory) = unit_of(place_of_units());
   for (const auto& name : job::namespaces()) {
@@ -171,7 +179,9 @@ void look_for_units(Host& host) {
     const auto& plot = space->plot();
     // That of a v1 hierarchy says nothing about the unit.
     const auto group = plot.hierarchy.empty() ? plot.path : std::string();
-    host.spaces.push_back({name, plot.path, outlives_unit(group, host.unit_directory)});
+    auto unit = !host.systemd ? "" : group.empty() ? host.unit : unit_of(group).first;
+    host.spaces.push_back(
+        {name, plot.path, outlives_unit(group, host.unit_directory), std::move(unit)});
   }
 }
 

@@ -54,10 +54,12 @@ struct Host {
 
   struct Space {
     std::string name;
-    std::string group;     ///< of its jobs; empty: none
-    bool outlives = true;  ///< its jobs go on when our unit is stopped
+    std::string group;      ///< of its jobs; empty: none
+    bool outlives = true;   ///< its jobs go on when our unit is stopped
+    std::string unit = {};  ///< they end with this one; empty: none
   };
   std::vector<Space> spaces;
+  bool lingers = false;  ///< the manager of our user stays when he logs out, loginctl(1)
 
   /// sysctls that forbid namespaces of users, as they are.
   std::vector<std::pair<std::string, std::string>> forbidding;

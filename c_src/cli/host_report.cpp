@@ -81,11 +81,29 @@ std::string advice_on_isolation(const Host& host) {
                      : ": sysctl -w changes it.");
 }
 
+// user@.service stops with the last session of its user, user@.service(5).
+std::string advice_on_linger(const Host& host) {
+  const auto found = std::find_if(host.spaces.begin(), host.spaces.end(), [](const auto& space) {
+    return space.unit.starts_with("user@");
+  });
+  if (host.lingers || found == host.spaces.end()) return {};
+  return fmt::format(
+      "Jobs of {} end with {}, at your last logout: 'loginctl enable-linger' has it "
+      "stay.",
+      found->name, found->unit);
+}
+
 std::string advice_on_jobs(const Host& host) {
   const bool ends = std::any_of(host.spaces.begin(), host.spaces.end(),
                                 [](const auto& space) { return !space.outlives; });
   const bool will_end = host.spaces.empty() && !outlives_unit(host.base, host.unit_directory);
-  if (!ends && !will_end) return {};
+  if (!ends && !will_end) return advice_on_linger(host);
+  if (host.unit.starts_with("session-")) {
+    return fmt::format(
+        "Jobs are in {} and end at the logout where KillUserProcesses=yes (logind.conf): start "
+        "them by 'systemd-run --user --scope', and 'loginctl enable-linger'.",
+        host.unit);
+  }
   return fmt::format(
       "Jobs end with {}: for others, root makes their namespace outside of it, 'contained job NS "
       "init -u USER' from a login or a unit of its own.",
@@ -106,15 +124,19 @@ std::string line(std::string_view name, std::string_view value) {
   return fmt::format("{:<18} {}\n", name, value);
 }
 
+std::string fate_of(const Host& host, const Host::Space& space) {
+  if (!space.outlives) return "ends with " + host.unit;
+  std::string text = host.unit.empty() ? "" : "outlives " + host.unit;
+  if (!space.unit.empty()) text += (text.empty() ? "" : ", ") + ("ends with " + space.unit);
+  return text.empty() ? "in no unit" : text;
+}
+
 std::string jobs_text(const Host& host) {
-  const auto& unit = host.unit;
   std::string text;
   for (const auto& space : host.spaces) {
-    const auto fate = unit.empty()     ? std::string("in no unit")
-                      : space.outlives ? "outlives " + unit
-                                       : "ends with " + unit;
-    text += line("jobs of " + space.name,
-                 fmt::format("{}{}{}", space.group, space.group.empty() ? "" : ", ", fate));
+    text += line(
+        "jobs of " + space.name,
+        fmt::format("{}{}{}", space.group, space.group.empty() ? "" : ", ", fate_of(host, space)));
   }
   return text;
 }
@@ -187,8 +209,10 @@ std::string host_json(const Host& host) {
   json["unit"] = text_or_null(host.unit);
   json["namespaces"] = Json::array();
   for (const auto& space : host.spaces) {
-    json["namespaces"].push_back(
-        {{"name", space.name}, {"group", text_or_null(space.group)}, {"outlives", space.outlives}});
+    json["namespaces"].push_back({{"name", space.name},
+                                  {"group", text_or_null(space.group)},
+                                  {"outlives", space.outlives},
+                                  {"unit", text_or_null(space.unit)}});
   }
   json["advice"] = advice_for(host);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

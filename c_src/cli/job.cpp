@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "cli/help.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
 #include "cli/top.hpp"
@@ -20,6 +21,14 @@ constexpr const char* kJobFooter =
     "  contained job builds stop nightly\n"
     "  sudo contained job builds init -u www-data   # only to hand a namespace to another user\n";
 
+void require_command(const CLI::App& job) {
+  if (!job.get_subcommands().empty()) return;
+  std::string known = "must be one of";
+  for (const auto* const command : shown_subcommands(job)) known += " " + command->get_name();
+  const auto words = job.remaining();
+  throw CLI::ValidationError(words.empty() ? "the command" : words.front(), known);
+}
+
 }  // namespace
 
 void add_job(CLI::App& app, int& exit_code) {
@@ -28,8 +37,10 @@ void add_job(CLI::App& app, int& exit_code) {
   job->add_option("NAMESPACE", *space, "Names of jobs are unique in it")
       ->required()
       ->type_name("")
-      ->each([](const std::string& name) { check_job_name("NAMESPACE", name); });
-  job->require_subcommand(1);
+      ->each(check_job_name);
+  job->add_flag(std::string(kAsLanco))->group("");
+  job->require_subcommand(0, 1);
+  job->parse_complete_callback([job] { require_command(*job); });
   job->footer(kJobFooter);
   add_job_manage(*job, space, exit_code);
   add_job_run(*job, space, exit_code);
@@ -39,19 +50,15 @@ void add_job(CLI::App& app, int& exit_code) {
   add_job_top(*job, space, exit_code);
 }
 
-void check_job_name(const char* option, const std::string& name) {
+// CLI11 puts what it is the name of in front.
+void check_job_name(const std::string& name) {
   if (job::valid_name(name)) return;
-  throw CLI::ValidationError(
-      option, fmt::format("'{}' must be 1 to 64 of a-z A-Z 0-9 . _ -, not begin with '-', and not "
-                          "be . or ..",
-                          name));
+  throw CLI::ValidationError(fmt::format(
+      "'{}' must be 1 to 64 of a-z A-Z 0-9 . _ -, not begin with '-', and not be . or ..", name));
 }
 
 void add_job_name(CLI::App& command, std::string& name) {
-  command.add_option("NAME", name, "The job")
-      ->required()
-      ->type_name("")
-      ->each([](const std::string& value) { check_job_name("NAME", value); });
+  command.add_option("NAME", name, "The job")->required()->type_name("")->each(check_job_name);
 }
 
 void complain_of_space(const std::string& name, const Error& error) {

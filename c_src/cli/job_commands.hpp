@@ -15,6 +15,9 @@ namespace contained::cli {
 /// The namespace that the command line names, known when callbacks run.
 using SpaceName = std::shared_ptr<std::string>;
 
+/// Of a link named `lanco`: not for people.
+inline constexpr char kAsLanco[] = "--as-lanco";
+
 void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code);
 void add_job_show(CLI::App& job, const SpaceName& space, int& exit_code);  ///< check ls dump
 void add_job_stop(CLI::App& job, const SpaceName& space, int& exit_code);  ///< stop kill wait
@@ -25,7 +28,7 @@ void add_job_manage(CLI::App& job, const SpaceName& space, int& exit_code);  ///
 void add_job_name(CLI::App& command, std::string& name);
 
 /// Throws CLI::ValidationError unless |name| can be that of a job or a namespace.
-void check_job_name(const char* option, const std::string& name);
+void check_job_name(const std::string& name);
 
 /// Opens it; nothing, complained of, when that fails.
 std::optional<job::Namespace> open_space(const std::string& name);

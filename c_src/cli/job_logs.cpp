@@ -12,6 +12,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
+#include "cli/units.hpp"
 
 namespace contained::cli {
 namespace {
@@ -114,7 +115,15 @@ void add_job_logs(CLI::App& job, const SpaceName& space, int& exit_code) {
   const auto asked = std::make_shared<JobLogs>(JobLogs{space, {}, false, {}});
   add_job_name(*command, asked->name);
   command->add_flag("-f,--follow", asked->follow, "Go on until the job has ended");
-  command->add_option("-n,--lines", asked->lines, "Only the last so many lines")->type_name("N");
+  command
+      ->add_option_function<std::string>(
+          "-n,--lines",
+          [asked](const std::string& text) {
+            asked->lines = parse_number<std::uint64_t>(text);
+            if (!asked->lines) throw CLI::ValidationError("--lines", text + ": a number of lines");
+          },
+          "Only the last so many lines")
+      ->type_name("N");
   command->footer("Prints the newest log; older ones are beside it.\n");
   command->callback([asked, &exit_code] { exit_code = show_logs(*asked); });
 }

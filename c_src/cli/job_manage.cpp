@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "cli/exit_codes.hpp"
+#include "cli/host.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
 #include "job/claim.hpp"
@@ -63,13 +64,22 @@ void tell_of_no_groups(const Error& error) {
                        describe(error)));
 }
 
+// With what its jobs end, however they are started.
+void tell_of_unit(const std::string& space, const std::string& unit) {
+  if (!unit.empty()) fmt::print("jobs of {} end with {}\n", space, unit);
+}
+
 int init_space(const JobInit& asked) {
   const auto heir = heir_of(asked);
   if (!heir) return complain("init", fmt::format("unable to find {}", heir.error().subject)), kNo;
   const auto space = job::Namespace::make(*asked.space, *heir, asked.cgroup_base);
   if (!space) return complain_of_init(asked, space.error());
-  if (space->plot().path.empty()) tell_of_no_groups(space->no_plot());
-  return kOk;
+  const auto& plot = space->plot();
+  if (plot.hierarchy.empty()) tell_of_unit(*asked.space, unit_of(plot.path).first);
+  if (!plot.path.empty()) return kOk;
+  tell_of_no_groups(space->no_plot());
+  // Jobs do without; but these were asked for.
+  return asked.cgroup_base.empty() ? kOk : kNo;
 }
 
 void add_init(CLI::App& job, const SpaceName& space, int& exit_code) {
@@ -147,7 +157,7 @@ void add_release(CLI::App& job, const SpaceName& space, int& exit_code) {
   const auto no_hook = std::make_shared<bool>(false);
   command->add_option("NAME", *name, "The job; none: the namespace, when none of its jobs runs")
       ->type_name("")
-      ->each([](const std::string& value) { check_job_name("NAME", value); });
+      ->each(check_job_name);
   command->add_flag("-n,--no-hook", *no_hook,
                     "Without the exit hook, which is still due when a keeper was killed");
   command->footer("Logs are kept.\n");

@@ -8,6 +8,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/option_rows.hpp"
+#include "cli/plan.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
 #include "cli/wire.hpp"
@@ -28,7 +29,9 @@ struct JobRun {
   std::string name;
   CommandOptions command;
   bool wire = false;
+  bool as_lanco = false;
   bool foreground = false;
+  bool dry_run = false;
   bool no_log = false;
   bool log_too = false;  ///< -L: also in the foreground
   std::string log_file;  ///< -l
@@ -53,35 +56,71 @@ constexpr const char* kJobRunFooter =
     "$CONTAINED_STATUS\"' nightly make all\n"
     "  contained job builds run -f -L once ./script\n";
 
-void add_log_options(CLI::App& command, JobRun& asked) {
-  command.add_option("-l,--log", asked.log_file, "Log to this file, not to the namespace's logs")
-      ->type_name("FILE");
+// An option with a value of which |take| says whether it is one that is |allowed|.
+struct Value {
+  const char* names;
+  const char* type;
+  const char* allowed;
+  const char* help;
+  bool (*take)(JobRun& to, const std::string& text);
+};
+
+bool take_log(JobRun& to, const std::string& text) {
+  to.log_file = text;
+  return !text.empty();
+}
+
+bool take_kept(JobRun& to, const std::string& text) {
+  const auto count = parse_number<std::uint32_t>(text);
+  to.log_keep = count.value_or(0);
+  return count.has_value();
+}
+
+bool take_size(JobRun& to, const std::string& text) {
+  const auto size = parse_size(text);
+  to.log_size = size.value_or(0);
+  return size.has_value();
+}
+
+bool take_log_every(JobRun& to, const std::string& text) {
+  to.log_every_ms = parse_time(text).value_or(0);
+  return to.log_every_ms >= 1000;
+}
+
+// 0: none, as lanco has it
+bool take_memory(JobRun& to, const std::string& text) {
+  const auto bytes = parse_size(text);
+  if (bytes.value_or(0) > 0) {
+    to.command.start.placement.limits.push_back({"memory", std::to_string(*bytes)});
+  }
+  return bytes.has_value();
+}
+
+constexpr Value kValues[] = {
+    {"-m", "BYTES", "a size such as 64M", "The same as --memory; 0: no limit", take_memory},
+    {"--log,-l", "FILE", "a path", "Log to this file, not to the namespace's logs", take_log},
+    {"--keep", "N", "a number of files", "So many old logs are kept (default 5)", take_kept},
+    {"--log-size", "SIZE", "a size such as 64M, 0 for none",
+     "Begin a new log at this size (default 64M)", take_size},
+    {"--log-every", "TIME", "a time such as 1h or 1d, 1s or more",
+     "Begin a new log each hour, day, ... (UTC)", take_log_every}};
+
+void add_values(CLI::App& command, JobRun& asked) {
+  for (const auto& value : kValues) {
+    const auto take = [&value, &asked](const std::string& text) {
+      if (value.take(asked, text)) return;
+      const std::string names(value.names);
+      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + value.allowed);
+    };
+    command.add_option_function<std::string>(value.names, take, value.help)->type_name(value.type);
+  }
+}
+
+void add_log_flags(CLI::App& command, JobRun& asked) {
   command.add_flag("-L,--log-too", asked.log_too, "With -f: log, and not to our output");
   command.add_flag("--no-log", asked.no_log, "Do not log")
       ->excludes("--log")
       ->excludes("--log-too");
-  command.add_option("--keep", asked.log_keep, "So many old logs are kept (default 5)")
-      ->type_name("N");
-  command
-      .add_option_function<std::string>(
-          "--log-size",
-          [&asked](const std::string& text) {
-            const auto size = parse_size(text);
-            if (!size) throw CLI::ValidationError("--log-size", "a size such as 64M, 0 for none");
-            asked.log_size = *size;
-          },
-          "Begin a new log at this size (default 64M)")
-      ->type_name("SIZE");
-  command
-      .add_option_function<std::string>(
-          "--log-every",
-          [&asked](const std::string& text) {
-            const auto time = parse_time(text);
-            if (!time || *time < 1000) throw CLI::ValidationError("--log-every", "1s or more");
-            asked.log_every_ms = *time;
-          },
-          "Begin a new log each hour, day, ... (UTC)")
-      ->type_name("TIME");
   command.add_flag("--log-gzip", asked.log_gzip, "Compress old logs");
   command.add_flag("--log-timestamp", asked.log_timestamp, "Begin each line with the time (UTC)");
   command.add_flag("--log-block", asked.log_block,
@@ -104,29 +143,25 @@ std::vector<std::string> log_words(const JobRun& asked, const std::string& path)
   return words;
 }
 
-// The engine would put the path that it has found into argv[0]; execvp(3) and every shell leave the
-// name there, and `ls` shows it.
-void keep_name(protocol::Start& start) {
-  const bool elsewhere = start.isolation.root || start.isolation.chroot;
-  if (!start.path || start.program.find('/') != std::string::npos || elsewhere) return;
-  for (const auto& directory : split_at(*start.path, ':')) {
-    const auto path = fmt::format("{}/{}", directory.empty() ? "." : directory, start.program);
-    std::error_code error;
-    const bool found = std::filesystem::is_regular_file(path, error);
-    if (!found || ::access(path.c_str(), X_OK) != 0) continue;
-    start.program = path;
-    return start.path.reset();
-  }
+// --verbose
+void tell_more(const JobRun& asked) {
+  const auto entry = look_up(*asked.space, asked.name);
+  if (!entry || entry->job.name.empty()) return;
+  const auto& job = entry->job;
+  const auto group = job.groups.empty() ? "no control group" : job.groups.front().path;
+  complain("run", fmt::format("pid {} in {} ({}), log {}", job.leader.pid, group, job.containment,
+                              job.log.empty() ? "none" : job.log));
 }
 
 job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {
   job::Plan plan;
   plan.space = space.name();
   plan.start = asked.command.start;
-  keep_name(plan.start);
   plan.cgroups = asked.command.cgroups;
   plan.plot = space.plot();
   plan.foreground = asked.foreground;
+  if (asked.foreground && asked.command.verbose > 0)
+    plan.on_started = [&asked] { tell_more(asked); };
   plan.job.name = asked.name;
   plan.job.command = asked.command.start.args;
   std::error_code gone;
@@ -166,12 +201,16 @@ bool may_outlive(const JobRun& asked) {
   const pid_t above = asked.foreground ? 0 : job::launcher_above();
   if (above == 0) return true;
   if (asked.wire) {
-    const auto who = fmt::format("we are a contained command ourselves, below pid {}", above);
+    const auto who = fmt::format(
+        "we run below process {} of Contained, which kills all that it has started", above);
     return tell_failed({EPERM, Stage::kSession, who}), false;
   }
-  complain("run", fmt::format("we are a contained command ourselves (below pid {}), and so would "
-                              "the job be: start it from outside, or in the foreground (-f)",
-                              above));
+  complain(
+      "run",
+      fmt::format("job {} would not outlive us: we run below process {} of Contained, which kills "
+                  "all that it has started at its end. Start it from outside, or with -f "
+                  "(and & of the shell), to end with us",
+                  asked.name, above));
   return false;
 }
 
@@ -179,20 +218,25 @@ Status take_command(JobRun& asked) {
   if (!asked.wire) {
     finish(asked.command, command_words());
     if (!asked.command.stop_said) asked.command.start.stop = {{SIGTERM, kStopGraceMs}};
-    if (asked.command.start.linger != protocol::Linger::kKill) {
-      throw CLI::ValidationError("--linger", "only kill: a job ends with its program");
-    }
+    // A task of lanco's lasts until its last process has ended.
+    const bool wait = asked.as_lanco && !asked.command.linger_said;
+    if (wait) asked.command.start.linger = protocol::Linger::kEmpty;
     return Done{};
   }
   auto start = read_start_request(STDIN_FILENO);
   if (!start) return start.error();
   asked.command.start = std::move(*start);
+  auto& linger = asked.command.start.linger;
+  if (linger == protocol::Linger::kLeave) return Error{EINVAL, Stage::kOption, "linger"};
+  // It has no streams that could be waited for.
+  if (linger == protocol::Linger::kWait) linger = protocol::Linger::kEmpty;
   return Done{};
 }
 
 int run_job(JobRun& asked) {
   const auto taken = take_command(asked);
   if (!taken) return fail(asked, taken.error());
+  if (asked.dry_run) return print_plan(asked.command);
   if (!may_outlive(asked)) return kRunFailed;
   const auto space = space_for(*asked.space);
   if (!space && asked.wire) return fail(asked, space.error());
@@ -204,6 +248,7 @@ int run_job(JobRun& asked) {
   const auto started = job::start(std::move(plan), std::move(*lock));
   if (!started) return fail(asked, started.error());
   if (asked.wire) tell_started(started->os_pid);
+  if (asked.command.verbose > 0) tell_more(asked);
   return kOk;
 }
 
@@ -217,6 +262,7 @@ void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_job_name(*command, asked->name);
   command->add_flag("-f,--foreground", asked->foreground,
                     "Stay here until it has ended, with our streams");
+  command->add_flag("--dry-run", asked->dry_run, "Prints what would be done, as JSON");
   // Contained.Job's, see wire.hpp: not for people.
   command->add_flag("--wire", asked->wire)->group("")->excludes("--foreground");
   command
@@ -224,21 +270,14 @@ void add_job_run(CLI::App& job, const SpaceName& space, int& exit_code) {
                    "Run by sh when the job has ended, with CONTAINED_NAMESPACE, CONTAINED_NAME, "
                    "CONTAINED_STATUS, CONTAINED_SIGNAL and CONTAINED_REASON set")
       ->type_name("CMD");
-  command
-      ->add_option_function<std::string>(
-          "-m",
-          [asked](const std::string& text) {
-            const auto bytes = parse_size(text);
-            if (!bytes) throw CLI::ValidationError("-m", "a size such as 64M");
-            // 0: none, as lanco has it
-            if (*bytes > 0) asked->command.start.placement.limits.push_back({"memory", text});
-          },
-          "The same as --memory; 0: no limit")
-      ->type_name("BYTES");
-  add_log_options(*command, *asked);
+  add_values(*command, *asked);
+  add_log_flags(*command, *asked);
   add_command_options(*command, asked->command, ShortNames::kTaken);
   command->footer(kJobRunFooter);
-  command->callback([asked, &exit_code] { exit_code = run_job(*asked); });
+  command->callback([asked, &job, &exit_code] {
+    asked->as_lanco = job.count(kAsLanco) > 0;
+    exit_code = run_job(*asked);
+  });
 }
 
 }  // namespace contained::cli

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/proc.hpp"
 #include "cgroup/quarters.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
@@ -43,29 +45,26 @@ std::string shortened(std::string text) {
   return text.substr(0, end) + "…";
 }
 
-// ---- check
+// ---- How it is
+
+// Its program has ended and others of its processes have not (--linger wait).
+bool is_lingering(const job::Entry& entry) {
+  return entry.state == job::State::kRunning && entry.job.pid_namespace == pid_namespace() &&
+         !job::is_alive(entry.job.leader);
+}
 
 std::string how_it_is(const job::Entry& entry) {
+  const bool left = is_lingering(entry);
+  if (left) return "running, its program has ended";
   if (entry.state != job::State::kFinished) return std::string(job::name(entry.state));
   const auto& outcome = *entry.outcome;
-  return fmt::format("{}, {} {}", outcome.reason == job::kReasonDied ? outcome.reason : "finished",
-                     outcome.exited ? "exited" : "signaled", outcome.code);
-}
-
-int check_job(const std::string& space, const std::string& name, bool verbose) {
-  const auto entry = look_up(space, name);
-  if (verbose) print_out(fmt::format("{}: {}\n", name, entry ? how_it_is(*entry) : "not there"));
-  return entry && entry->running() ? kOk : kNo;
-}
-
-void add_check(CLI::App& job, const SpaceName& space, int& exit_code) {
-  auto* const command = job.add_subcommand("check", "Tell by the exit code whether a job runs");
-  const auto name = std::make_shared<std::string>();
-  const auto verbose = std::make_shared<bool>(false);
-  add_job_name(*command, *name);
-  command->add_flag("-v,--verbose", *verbose, "Say how it is");
-  command->footer("Exit codes: 0 it runs, 1 it does not. Says nothing without -v.\n");
-  command->callback([=, &exit_code] { exit_code = check_job(*space, *name, *verbose); });
+  const bool died = outcome.reason == job::kReasonDied;
+  auto text = fmt::format("{}, {} {}", died ? outcome.reason : "finished",
+                          outcome.exited ? "exited" : "signaled", outcome.code);
+  const bool by_itself = died || outcome.reason == "exit" || outcome.reason == "signal";
+  if (!by_itself) text += fmt::format(" ({})", outcome.reason);
+  if (outcome.limits_hit.empty()) return text;
+  return text + fmt::format(", limits hit: {}", fmt::join(outcome.limits_hit, " "));
 }
 
 // ---- ls
@@ -88,6 +87,11 @@ std::string branch_of(const JobList& asked, const job::Namespace& space, const j
   return text;
 }
 
+template <class Value>
+void put_known(Json& json, const char* key, const std::optional<Value>& value) {
+  if (value) json[key] = *value;
+}
+
 Json job_json(const job::Outcome& outcome) {
   Json json;
   json[outcome.exited ? "exited" : "signaled"] = outcome.code;
@@ -95,14 +99,27 @@ Json job_json(const job::Outcome& outcome) {
   json["core_dumped"] = outcome.core_dumped;
   json["ended"] = outcome.ended_ms;
   json["left_behind"] = outcome.left_behind;
+  json["unkilled"] = outcome.unkilled;
   json["wall_us"] = outcome.wall_us;
   json["user_us"] = outcome.user_us;
   json["system_us"] = outcome.system_us;
   json["max_rss_kb"] = outcome.max_rss_kb;
   json["log_dropped"] = outcome.log_dropped;
-  if (outcome.memory_peak) json["memory_peak"] = *outcome.memory_peak;
-  if (outcome.oom_kills) json["oom_kills"] = *outcome.oom_kills;
+  put_known(json, "memory_peak", outcome.memory_peak);
+  put_known(json, "oom_kills", outcome.oom_kills);
+  put_known(json, "io_read", outcome.io_read);
+  put_known(json, "io_written", outcome.io_written);
+  put_known(json, "pids_peak", outcome.pids_peak);
+  if (!outcome.limits_hit.empty()) json["limits_hit"] = outcome.limits_hit;
+  if (!outcome.not_applied.empty()) json["not_applied"] = outcome.not_applied;
   return json;
+}
+
+// Of one that runs.
+std::vector<std::string> limits_hit(const job::Entry& entry) {
+  auto quarters = cgroup::Quarters::open(entry.job.groups);
+  const auto stats = quarters ? quarters->stats() : Result<cgroup::Stats>(quarters.error());
+  return stats ? cgroup::limits_hit(*stats) : std::vector<std::string>();
 }
 
 Json job_json(const job::Namespace& space, const job::Entry& entry) {
@@ -117,6 +134,9 @@ Json job_json(const job::Namespace& space, const job::Entry& entry) {
   if (entry.outcome) json["result"] = job_json(*entry.outcome);
   if (!entry.running()) return json;
   json["os_pid"] = entry.job.leader.pid;
+  if (is_lingering(entry)) json["lingering"] = true;
+  const auto hit = limits_hit(entry);
+  if (!hit.empty()) json["limits_hit"] = hit;
   Json processes = Json::array();
   for (const auto& row : job::processes(space, entry)) {
     processes.push_back({{"pid", row.stat.pid}, {"cmdline", shown_command(row)}});
@@ -157,6 +177,38 @@ void add_ls(CLI::App& job, const SpaceName& space, int& exit_code) {
   command->add_flag("-a,--all", asked->all, "Also jobs that are over");
   command->add_flag("--json", asked->json, "As JSON");
   command->callback([asked, &exit_code] { exit_code = list_jobs(*asked); });
+}
+
+// ---- check
+
+struct JobCheck {
+  SpaceName space;
+  std::string name;
+  bool verbose = false;
+  bool json = false;
+};
+
+int check_job(const JobCheck& asked) {
+  const auto opened = job::Namespace::open(*asked.space);
+  const auto entry = opened ? job::look(*opened, asked.name) : Result<job::Entry>(opened.error());
+  if (asked.json) {
+    Json json = {{"name", asked.name}};
+    json.update(entry ? job_json(*opened, *entry) : Json{{"state", "not_there"}});
+    print_json(json);
+  } else if (asked.verbose) {
+    print_out(fmt::format("{}: {}\n", asked.name, entry ? how_it_is(*entry) : "not there"));
+  }
+  return entry && entry->running() ? kOk : kNo;
+}
+
+void add_check(CLI::App& job, const SpaceName& space, int& exit_code) {
+  auto* const command = job.add_subcommand("check", "Tell by the exit code whether a job runs");
+  const auto asked = std::make_shared<JobCheck>(JobCheck{space, {}});
+  add_job_name(*command, asked->name);
+  command->add_flag("-v,--verbose", asked->verbose, "Say how it is");
+  command->add_flag("--json", asked->json, "Say all of it, as JSON");
+  command->footer("Exit codes: 0 it runs, 1 it does not. Says nothing without -v or --json.\n");
+  command->callback([asked, &exit_code] { exit_code = check_job(*asked); });
 }
 
 // ---- dump

@@ -153,16 +153,18 @@ std::string ladder_said(const std::string& text) {
     const auto colon = rung.find(':');
     const auto signal = signal_named(rung.substr(0, colon));
     const auto grace = colon == rung.npos ? std::nullopt : parse_time(rung.substr(colon + 1), 1);
-    if (!signal || !grace)
-      throw CLI::ValidationError("--stop", "SIGNAL:TIME, such as TERM:5s,INT:1s");
+    if (!signal || !grace) {
+      throw CLI::ValidationError("--stop", text + ": SIGNAL:TIME, such as TERM:5s,INT:1s");
+    }
     ladder.push_back({*signal, *grace});
     at += rung.size() + 1;
   }
   return job::text_of(ladder);
 }
 
-void check_time(const char* option, const std::string& text) {
-  if (!parse_time(text)) throw CLI::ValidationError(option, "a time such as 500ms, 10s or 5m");
+// CLI11 puts the option in front.
+void check_time(const std::string& text) {
+  if (!parse_time(text)) throw CLI::ValidationError(text + ": a time such as 500ms, 10s or 5m");
 }
 
 // ---- wait
@@ -199,8 +201,10 @@ void add_stop(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_job_name(*command, asked->name);
   command->add_option("-t,--timeout", asked->time, "SIGTERM, and SIGKILL after this time")
       ->type_name("TIME")
-      ->each([](const std::string& text) { check_time("--timeout", text); });
-  command->add_option("--stop", *ladder, "Another ladder")->type_name("SIG:TIME[,...]");
+      ->each(check_time);
+  command->add_option("--stop", *ladder, "Another ladder")
+      ->type_name("SIG:TIME[,...]")
+      ->excludes("--timeout");
   command->footer("Returns when nothing of the job is left: 0; 1 when it does not run.\n");
   command->callback([asked, ladder, &exit_code] {
     exit_code = end_job(*asked, stop_request(*asked, ladder_said(*ladder)));
@@ -221,7 +225,7 @@ void add_job_stop(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_job_name(*wait, awaited->name);
   wait->add_option("-t,--timeout", awaited->time, "Exit with 124 after this time")
       ->type_name("TIME")
-      ->each([](const std::string& text) { check_time("--timeout", text); });
+      ->each(check_time);
   wait->footer(
       "Exits with 128 + n when it died of signal n, and with 125 when it has no result.\n");
   wait->callback([awaited, &exit_code] { exit_code = wait_for_job(*awaited); });

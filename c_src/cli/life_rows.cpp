@@ -62,11 +62,10 @@ std::string take_target(CommandOptions& options, const Row& /*row*/, const std::
 }
 
 std::string take_linger(CommandOptions& options, const Row& /*row*/, const std::string& value) {
-  using protocol::Linger;
-  if (value != "wait" && value != "kill" && value != "leave") return "wait, kill or leave";
-  options.start.linger = value == "wait"   ? Linger::kWait
-                         : value == "kill" ? Linger::kKill
-                                           : Linger::kLeave;
+  if (value == "leave") return "kill or wait: nothing outlives the one that has started it";
+  if (value != "wait" && value != "kill") return "kill or wait";
+  options.start.linger = value == "wait" ? protocol::Linger::kEmpty : protocol::Linger::kKill;
+  options.linger_said = true;
   return {};
 }
 
@@ -92,8 +91,8 @@ constexpr Row kLifeRows[] = {
     {"--delay-to-sigkill,-k", "MS", "The same, a plain number in milliseconds", take_delay},
     {"--signal-to", "WHOM", "Whom the signals of a stop reach: all or leader", take_target},
     {"--linger", "WHAT",
-     "What is left when the command has exited: kill, wait (until its output "
-     "ends) or leave",
+     "What is left when the command has exited: kill, or wait until it has ended "
+     "by itself",
      take_linger},
     {"--config", "FILE",
      "Lines 'name value' of these options; CONTAINED_OPTIONS and the command "

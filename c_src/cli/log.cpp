@@ -117,7 +117,7 @@ void add_log_value(CLI::App& app, LogOptions& options, const LogValue& value, co
 }
 
 std::shared_ptr<LogOptions> begin_log(CLI::App& command, int& exit_code) {
-  const auto options = std::make_shared<LogOptions>();
+  auto options = std::make_shared<LogOptions>();
   command.callback([options, &exit_code] {
     auto words = sink_words(*options);
     std::vector<char*> pointers;

@@ -50,7 +50,7 @@ struct Applet {
   const char* variable = nullptr;
 };
 constexpr Applet kApplets[] = {
-    {"lanco", "job"},
+    {"lanco", "job --as-lanco"},
     {"muontrap", "muontrap"},
     {"dmon", "supervise", "DMON_OPTIONS"},
     {"dlog", "dlog", "DLOG_OPTIONS"},

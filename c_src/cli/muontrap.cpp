@@ -113,17 +113,6 @@ void connect(MuonTrap& asked) {
   if (asked.errors_only) ::dup2(STDOUT_FILENO, STDERR_FILENO);
 }
 
-// Of a program that is looked for in the PATH argv[0] is where it was found: it is found here.
-void rename(protocol::Start& start, const std::string& arg0) {
-  for (const auto& directory : split_at(start.path.value_or(""), ':')) {
-    const auto candidate = directory + "/" + start.program;
-    if (!start.path || ::access(candidate.c_str(), X_OK) != 0) continue;
-    start.program = candidate;
-    start.path.reset();
-  }
-  start.args.front() = arg0;
-}
-
 [[noreturn]] void run_muontrap(MuonTrap& asked) {
   auto& command = asked.foreground.command;
   const auto delay = parse_number<std::uint64_t>(asked.delay);
@@ -132,7 +121,7 @@ void rename(protocol::Start& start, const std::string& arg0) {
   command.stop_said = true;
   if (!asked.group.empty()) place(command, asked.group);
   finish(command, command_words());
-  if (!asked.arg0.empty()) rename(command.start, asked.arg0);
+  if (!asked.arg0.empty()) command.start.args.front() = asked.arg0;
   connect(asked);
   asked.foreground.close = Foreground::Close::kDropped;
   asked.foreground.failure_code = kNo;

@@ -62,6 +62,7 @@ std::string json_of(const protocol::Ended& ended, std::int64_t pid) {
   put(json, "io_read", ended.io_read);
   put(json, "io_written", ended.io_written);
   put(json, "pids_peak", ended.pids_peak);
+  if (!ended.limits_hit.empty()) json["limits_hit"] = ended.limits_hit;
   if (!ended.not_applied.empty()) json["not_applied"] = ended.not_applied;
   return document(json);
 }

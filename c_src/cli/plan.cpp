@@ -1,10 +1,14 @@
 #include "cli/plan.hpp"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "base/signals.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
+#include "cli/exit_codes.hpp"
 #include "cli/units.hpp"
 
 namespace contained::cli {
@@ -105,12 +109,8 @@ void put_life(Json& json, const protocol::Start& start) {
   for (const auto& [signal, grace] : start.stop) ladder.push_back({signal_name(signal), grace});
   json["stop"] = ladder;
   json["signal_to"] = start.signal_to == protocol::Target::kAll ? "all" : "leader";
-  json["linger"] = start.linger == protocol::Linger::kKill   ? "kill"
-                   : start.linger == protocol::Linger::kWait ? "wait"
-                                                             : "leave";
+  json["linger"] = start.linger == protocol::Linger::kKill ? "kill" : "wait";
 }
-
-}  // namespace
 
 std::string plan_of(const CommandOptions& options) {
   Json json;
@@ -122,6 +122,14 @@ std::string plan_of(const CommandOptions& options) {
   put_seal(json, options.start.seal);
   put_life(json, options.start);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+int print_plan(const CommandOptions& options) {
+  const auto plan = plan_of(options);
+  const auto written = ::write(STDOUT_FILENO, plan.data(), plan.size());
+  return written == static_cast<ssize_t>(plan.size()) ? kOk : kRunFailed;
 }
 
 }  // namespace contained::cli

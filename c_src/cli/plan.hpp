@@ -1,14 +1,12 @@
 // What a command would be started with: `--dry-run`.
 #pragma once
 
-#include <string>
-
 #include "cli/command_options.hpp"
 
 namespace contained::cli {
 
-/// JSON, one object and a newline. REQUIRES: finish(). Makes nothing; what the kernel would say is
-/// not in it.
-std::string plan_of(const CommandOptions& options);
+/// Prints JSON, one object and a newline, and returns the exit code. REQUIRES: finish(). Makes
+/// nothing; what the kernel would say is not in it.
+int print_plan(const CommandOptions& options);
 
 }  // namespace contained::cli

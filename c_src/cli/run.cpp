@@ -1,7 +1,6 @@
 #include "cli/run.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <memory>
 
@@ -42,10 +41,8 @@ int run_command(RunOptions& asked) {
     foreground.command.start.in = protocol::Stdin::kPipe;
   }
   if (!json_result.empty()) foreground.json_result = json_result;
-  if (!dry_run) run_in_foreground(foreground);
-  const auto plan = plan_of(foreground.command);
-  const auto written = ::write(STDOUT_FILENO, plan.data(), plan.size());
-  return written == static_cast<ssize_t>(plan.size()) ? kOk : kRunFailed;
+  if (dry_run) return print_plan(foreground.command);
+  run_in_foreground(foreground);
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ supervise::Order order_of(const SuperviseOptions& options) {
   }
   order.load_file = options.load_file;
   order.foreground = options.foreground;
+  order.verbose = options.foreground && options.command.verbose > 0;
+  order.pid_file = options.cmd_pid_file.value_or("");
   order.describe = describe;
   return order;
 }
@@ -71,6 +73,14 @@ int refuse_start(supervise::Outset& outset, const Error& error, pid_t holder) {
   return code;
 }
 
+// Its runs write it; that they can is known before the first.
+Status try_pid_file(const std::string& path, pid_t& holder) {
+  auto taken = supervise::PidFile::take(path, ::getpid(), holder);
+  if (!taken) return taken.error();
+  taken->remove();
+  return Done{};
+}
+
 // The worker is forked from us, and comes by here too when it ends.
 int guard(const SuperviseOptions& options, supervise::Info& info, supervise::Outset& outset) {
   const pid_t self = ::getpid();
@@ -80,6 +90,11 @@ int guard(const SuperviseOptions& options, supervise::Info& info, supervise::Out
     auto taken = supervise::PidFile::take(*options.pid_file, self, holder);
     if (!taken) return refuse_start(outset, taken.error(), holder);
     pid_file = std::move(*taken);
+  }
+  if (options.cmd_pid_file) {
+    pid_t holder = 0;
+    const auto tried = try_pid_file(*options.cmd_pid_file, holder);
+    if (!tried) return pid_file.remove(), refuse_start(outset, tried.error(), holder);
   }
   const int code = front_of(options, info, outset);
   if (::getpid() == self) pid_file.remove();

@@ -56,6 +56,11 @@ std::string take_pid_file(SuperviseOptions& to, const std::string& value) {
   return value.empty() ? "a path" : "";
 }
 
+std::string take_cmd_pid_file(SuperviseOptions& to, const std::string& value) {
+  to.cmd_pid_file = value;
+  return value.empty() ? "a path" : "";
+}
+
 std::string take_info_file(SuperviseOptions& to, const std::string& value) {
   to.info_file = value;
   return value.empty() ? "a path" : "";
@@ -218,6 +223,7 @@ constexpr SuperviseValue kSuperviseValues[] = {
     {"--load-file", "PATH", "Where the load stands, a number in front [/proc/loadavg]",
      take_load_file},
     {"--pid-file,-p", "PATH", "Our process id; locked, and removed at the end", take_pid_file},
+    {"--cmd-pid-file", "PATH", "The same, of the command: each run's", take_cmd_pid_file},
     {"--write-info,-I", "PATH", "A line for each thing that happens; also into a FIFO",
      take_info_file},
     {"--work-dir,-W", "DIR", "Our directory; all other relative paths begin here", take_work_dir},
@@ -273,7 +279,8 @@ void add_value(CLI::App& app, const SuperviseValue& value, SuperviseOptions& opt
       const auto allowed = value.take(options, text);
       if (allowed.empty()) continue;
       const std::string names(value.names);
-      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + allowed);
+      throw CLI::ValidationError(names.substr(0, names.find(',')),
+                                 fmt::format("{}: {}", text, allowed));
     }
     return true;
   };
@@ -295,15 +302,15 @@ void settle_load(SuperviseOptions& options) {
     return;
   }
   const double low = options.load_low.value_or(*options.load_high / 2);
-  if (low > *options.load_high) throw CLI::ValidationError("--load-low", "is above --load-high");
+  if (low > *options.load_high) {
+    throw CLI::ValidationError("--load-low",
+                               fmt::format("{}: at most --load-high, {}", low, *options.load_high));
+  }
   options.policy.load = supervise::LoadLimits{*options.load_high, low};
 }
 
 void settle_command(SuperviseOptions& options) {
   auto& start = options.command.start;
-  if (start.linger == protocol::Linger::kLeave) {
-    throw CLI::ValidationError("--linger", "leave: what is left would meet the next run");
-  }
   options.policy.timeout = start.timeout_ms;
   start.timeout_ms.reset();
   if (!options.command.stop_said) start.stop = {{SIGTERM, kDefaultGraceMs}};
@@ -331,6 +338,8 @@ void settle_logger(SuperviseOptions& options, const std::vector<std::string>& wo
 }  // namespace
 
 void add_supervise_options(CLI::App& app, SuperviseOptions& options) {
+  options.command.user_option = "--cmd-user";
+  options.logger.user_option = "--log-user";
   for (const auto& flag : kSuperviseFlags) {
     app.add_flag(flag.names, flag.field(options), flag.help)->group(kSupervision);
   }

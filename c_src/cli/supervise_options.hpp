@@ -24,6 +24,7 @@ struct SuperviseOptions {
   std::optional<double> load_low;
   std::string load_file = "/proc/loadavg";
   std::optional<std::string> pid_file;
+  std::optional<std::string> cmd_pid_file;
   std::optional<std::string> info_file;
   std::optional<std::string> work_dir;
   std::vector<protocol::Rlimit> soft_limits;  ///< of the command and the logger

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/units.hpp"
@@ -86,7 +87,7 @@ Level level_of(double percent) {
 
 std::string bar(double percent, int width) {
   const int inside = std::max(width - 2, 0);
-  const int full = static_cast<int>(std::clamp(percent, 0.0, 100.0) / 100 * inside + 0.5);
+  const int full = static_cast<int>(std::lround(std::clamp(percent, 0.0, 100.0) / 100 * inside));
   return fmt::format("[{}{}]", std::string(static_cast<std::size_t>(full), '|'),
                      std::string(static_cast<std::size_t>(inside - full), ' '));
 }

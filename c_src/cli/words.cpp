@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "cli/report.hpp"
 
 namespace contained::cli {
 namespace {
@@ -121,7 +122,10 @@ class Walk {
   std::optional<std::string> config_;
 };
 
-std::string said(const Error& error) { return errno_name(error.code) + " (" + error.subject + ")"; }
+std::string said(const Error& error) {
+  if (error.code == EINVAL) return error.subject + ": an option without its dashes, and its value";
+  return describe(error);
+}
 
 void append(Words& words, Words more) {
   words.insert(words.end(), std::make_move_iterator(more.begin()),

@@ -193,11 +193,15 @@ void GroupEnclosure::signal_by_init(int number, bool all, std::function<void(Sta
 }
 
 Status GroupEnclosure::signal_all(int number, std::unordered_set<pid_t> told, Status sent) {
-  // A process can fork while we go through the list: again until nobody is new. What outruns even
-  // that meets cgroup.kill in the end.
+  // A process can fork while we go through the list: again until nobody is new. Those who go on are
+  // held meanwhile: no fork ends in a group that is being frozen, and the signal is there when it
+  // thaws. What outruns even that meets cgroup.kill in the end.
   constexpr int kMostRounds = 8;
+  constexpr int kHeldFrom = 2;
+  bool held = false;
   for (int round = 0, fresh = 1; fresh > 0 && round < kMostRounds; ++round) {
     fresh = 0;
+    if (round == kHeldFrom) held = cell_.freeze().ok();
     for (const pid_t pid : cell_.processes()) {
       if (!told.insert(pid).second) continue;
       ++fresh;
@@ -206,6 +210,7 @@ Status GroupEnclosure::signal_all(int number, std::unordered_set<pid_t> told, St
       if (reached) sent = std::move(reached);
     }
   }
+  if (held) (void)cell_.thaw();
   return sent;
 }
 
@@ -297,6 +302,7 @@ void GroupEnclosure::account(protocol::Ended& ended) {
   ended.io_written = usage_.io_written;
   ended.pids_peak = usage_.pids_peak;
   ended.not_applied = not_applied_;
+  ended.limits_hit = usage_.limits_hit;
 }
 
 bool GroupEnclosure::tend(bool kill) {

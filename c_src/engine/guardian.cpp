@@ -39,9 +39,13 @@ sigset_t watched_signals(const std::vector<int>& more) {
 }
 
 // The VM leaves SIGPIPE and SIGFPE ignored, and its shell may have left others so. SIGPIPE stays
-// ignored here (a write tells), and is reset in every child.
-void settle_signals(const sigset_t& watched) {
+// ignored here (a write tells), and is reset in every child. With |keep_hup| what nohup(1) has done
+// stays.
+void settle_signals(const sigset_t& watched, bool keep_hup) {
+  struct sigaction hup = {};
+  ::sigaction(SIGHUP, nullptr, &hup);
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  if (keep_hup && hup.sa_handler == SIG_IGN) ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   ::sigprocmask(SIG_SETMASK, &watched, nullptr);
 }
@@ -114,7 +118,7 @@ class Watch {
 }  // namespace
 
 int run_guardian(const GuardianOptions& options) {
-  settle_signals(watched_signals(options.signals));
+  settle_signals(watched_signals(options.signals), !options.new_session);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto ground = cgroup::Ground::create(options.cgroups, this_process());
   // Without the containment that was asked for every start is refused, saying why.

@@ -131,6 +131,7 @@ Result<process::SpawnSpec> spec_of(const protocol::Start& request, const Environ
   spec.program = request.program;
   spec.args = request.args;
   if (request.path) spec.candidates = candidates(*request.path, request.program);
+  spec.keep_arg0 = request.keep_arg0;
   spec.env = environment.with(request.env, request.clear_env);
   spec.cd = request.cd;
   spec.inherit_cd = !spec.cd;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace contained::job {
@@ -56,6 +57,16 @@ Mark mark_in(const Record& record, std::string_view who) {
   return {record.number_or_zero<pid_t>(fmt::format("{}_pid", who)),
           record.number_or_zero<std::uint64_t>(fmt::format("{}_start", who))};
 }
+
+// What the kernel counts where it has the controllers for it.
+struct Counted {
+  const char* key;
+  std::optional<std::uint64_t> Outcome::*value;
+};
+constexpr std::array kCounted = {
+    Counted{"memory_peak", &Outcome::memory_peak}, Counted{"oom_kills", &Outcome::oom_kills},
+    Counted{"io_read", &Outcome::io_read}, Counted{"io_written", &Outcome::io_written},
+    Counted{"pids_peak", &Outcome::pids_peak}};
 
 }  // namespace
 
@@ -121,6 +132,11 @@ Outcome outcome_of(const protocol::Ended& ended, std::uint64_t started_ms) {
   outcome.max_rss_kb = ended.max_rss_kb;
   outcome.memory_peak = ended.memory_peak;
   outcome.oom_kills = ended.oom_kills;
+  outcome.io_read = ended.io_read;
+  outcome.io_written = ended.io_written;
+  outcome.pids_peak = ended.pids_peak;
+  outcome.limits_hit = ended.limits_hit;
+  outcome.not_applied = ended.not_applied;
   return outcome;
 }
 
@@ -139,8 +155,11 @@ Record record_of(const Outcome& outcome) {
   record.add("system_us", outcome.system_us);
   record.add("max_rss_kb", outcome.max_rss_kb);
   record.add("log_dropped", outcome.log_dropped);
-  if (outcome.memory_peak) record.add("memory_peak", *outcome.memory_peak);
-  if (outcome.oom_kills) record.add("oom_kills", *outcome.oom_kills);
+  for (const auto& [key, value] : kCounted) {
+    if (outcome.*value) record.add(key, *(outcome.*value));
+  }
+  for (const auto& limit : outcome.limits_hit) record.add("limit_hit", limit);
+  for (const auto& limit : outcome.not_applied) record.add("not_applied", limit);
   return record;
 }
 
@@ -163,8 +182,9 @@ Result<Outcome> outcome_of(const Record& record) {
   outcome.system_us = count("system_us");
   outcome.max_rss_kb = count("max_rss_kb");
   outcome.log_dropped = count("log_dropped");
-  outcome.memory_peak = record.number<std::uint64_t>("memory_peak");
-  outcome.oom_kills = record.number<std::uint64_t>("oom_kills");
+  for (const auto& [key, value] : kCounted) outcome.*value = record.number<std::uint64_t>(key);
+  outcome.limits_hit = record.all("limit_hit");
+  outcome.not_applied = record.all("not_applied");
   return outcome;
 }
 

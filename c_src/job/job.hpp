@@ -67,9 +67,18 @@ struct Outcome {
   std::uint64_t log_dropped = 0;  ///< bytes of output that could not be logged
   std::optional<std::uint64_t> memory_peak;
   std::optional<std::uint64_t> oom_kills;
+  std::optional<std::uint64_t> io_read;
+  std::optional<std::uint64_t> io_written;
+  std::optional<std::uint64_t> pids_peak;
+  std::vector<std::string> limits_hit;   ///< as of protocol::Ended
+  std::vector<std::string> not_applied;  ///< the same
 
-  /// As a shell has it: 128 + the signal.
-  int status() const { return exited ? code : 128 + code; }
+  /// As a shell has it: 128 + the signal; 124 when its time limit was over, as timeout(1).
+  int status() const {
+    if (reason == "timeout") return kExitTimeout;
+    return exited ? code : 128 + code;
+  }
+  static constexpr int kExitTimeout = 124;
 };
 
 Outcome outcome_of(const protocol::Ended& ended, std::uint64_t started_ms);

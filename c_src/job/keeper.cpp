@@ -1,6 +1,7 @@
 #include "job/keeper.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,8 @@ void conclude(const Plan& plan, NameLock lock) {
   const auto outcome = settle_result(lock.directory(), *job);
   (void)::unlinkat(lock.directory(), kControlFile, 0);
   { const auto free = std::move(lock); }
+  // Nobody's launcher from here on: what the hook starts may outlive it, also another job.
+  ::prctl(PR_SET_NAME, "on-exit");
   run_hook(plan.space, *job, outcome, plan.foreground);
 }
 

@@ -20,9 +20,10 @@ struct Plan {
   Job job;                ///< name, command, cwd, log and on_exit of it
   protocol::Start start;  ///< its streams are the keeper's to choose, unless |foreground|
   cgroup::Wanted cgroups;
-  Plot plot;                     ///< where keeper and groups go, if it can be used
-  std::vector<std::string> log;  ///< words of the sink; none: no log
-  bool foreground = false;       ///< with our terminal and streams, see engine::run_front()
+  Plot plot;                         ///< where keeper and groups go, if it can be used
+  std::vector<std::string> log;      ///< words of the sink; none: no log
+  bool foreground = false;           ///< with our terminal and streams, see engine::run_front()
+  std::function<void()> on_started;  ///< in the keeper, when the job's files say so; or none
 };
 
 /// How a job's start went: its pid, or what failed.

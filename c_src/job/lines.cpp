@@ -96,7 +96,10 @@ std::vector<std::string> split_words(std::string_view line) {
 
 std::string join_words(const std::vector<std::string>& words) {
   std::string line;
-  for (const auto& word : words) line += (line.empty() ? "" : " ") + escape_word(word);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) line += ' ';
+    line += escape_word(words[i]);
+  }
   return line;
 }
 

@@ -161,7 +161,9 @@ Status Namespace::save(const Heir& heir) const {
 void Namespace::renew_plot() {
   if (is_usable(plot_)) return;
   const Heir us{::geteuid(), ::getegid()};
-  settle_plot(us, {});
+  const auto base = plot_.path.substr(0, plot_.path.rfind('/'));
+  if (!base.empty()) settle_plot(us, base);
+  if (plot_.path.empty()) settle_plot(us, {});
   // Root's record stays as it is; then ours is found anew each time.
   if (owner_of(directory_.get()) == us.uid) (void)save(us);
 }

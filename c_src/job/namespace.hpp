@@ -41,7 +41,8 @@ class Namespace {
   const Error& no_plot() const { return no_plot_; }  ///< of make(): why plot().path is empty
   int jobs() const { return jobs_.get(); }           ///< directory
 
-  /// Makes its plot anew where it is gone (a reboot, a unit that has ended).
+  /// Makes its plot anew where it is gone (a reboot, a unit that has ended): where it was, or else
+  /// as make() without a base.
   void renew_plot();
 
   /// The names of its jobs, running or not, sorted.

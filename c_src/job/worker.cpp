@@ -122,6 +122,7 @@ void Worker::announce(const protocol::Answer& places) {
     return;
   }
   tell(fmt::format("started {}\n", job_.leader.pid));
+  if (plan_.on_started) plan_.on_started();
 }
 
 void Worker::on(const protocol::Failed& failed) {

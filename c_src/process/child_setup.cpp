@@ -160,11 +160,17 @@ void try_execute(const char* program, const ChildPlan& plan) noexcept {
   }
 }
 
+void rename(const ChildPlan& plan, char* found) noexcept {
+  if (!plan.keep_arg0) plan.argv[0] = found;
+}
+
 // Under a filter perhaps nothing but the exec is allowed: the program is looked for before.
 const char* program_of(const ChildPlan& plan, int status_fd) noexcept {
   if (plan.candidates == nullptr) return plan.program;
   for (char* const* candidate = plan.candidates; *candidate != nullptr; ++candidate) {
-    if (is_executable_file(*candidate)) return plan.argv[0] = *candidate;
+    if (!is_executable_file(*candidate)) continue;
+    rename(plan, *candidate);
+    return *candidate;
   }
   errno = ENOENT;
   fail(Stage::kExec, kNoDetail, status_fd);
@@ -192,7 +198,7 @@ void seal_files(const Seal& seal) noexcept {
   if (plan.candidates == nullptr) try_execute(plan.program, plan);
   for (char* const* candidate = plan.candidates; candidate != nullptr && *candidate != nullptr;
        ++candidate) {
-    plan.argv[0] = *candidate;
+    rename(plan, *candidate);
     try_execute(*candidate, plan);
     const int code = errno;
     // Found, and yet not to be executed: a missing interpreter is ENOENT too.

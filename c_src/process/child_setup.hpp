@@ -35,7 +35,8 @@ using ChildMain = void (*)(const ChildPlan&);  ///< does not return
 struct ChildPlan {
   ChildMain entry = nullptr;  ///< run_child, or what stands between it and the fork
   const char* program = nullptr;
-  char** argv = nullptr;              ///< [0] is changed with |candidates|
+  char** argv = nullptr;  ///< [0] is changed with |candidates|, unless |keep_arg0|
+  bool keep_arg0 = false;
   char* const* candidates = nullptr;  ///< null-terminated; null: |program|
   char* const* envp = nullptr;
   const char* cd = nullptr;              ///< null: stay

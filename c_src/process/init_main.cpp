@@ -157,7 +157,7 @@ pid_t fork_program(const ChildPlan& plan, int control) {
   auto rest = plan;
   rest.parent = self;
   rest.clone_flags = 0;
-  rest.reset_signals = kAllSignals;
+  rest.reset_signals = plan.new_session ? kAllSignals : plan.reset_signals;
   run_leader(rest, control);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <string_view>
 
 namespace contained::process {
@@ -106,6 +107,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   ChildPlan plan;
   plan.entry = run_child;
   put_isolation(plan, spec, pointers, refused);
+  plan.keep_arg0 = spec.keep_arg0;
   if (!spec.candidates.empty()) plan.candidates = pointers.candidates.data();
   plan.program = spec.program.c_str();
   plan.argv = pointers.argv.data();
@@ -124,6 +126,8 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.attach_count = spec.attach_fds.size();
   std::copy(spec.attach_fds.begin(), spec.attach_fds.end(), plan.attach_fds.begin());
   plan.reset_signals = refused.ignored_signals.value_or(kAllSignals);
+  // Who stays in our session keeps what nohup(1) has done.
+  if (!spec.new_session) plan.reset_signals &= ~(SignalBits{1} << (SIGHUP - 1));
   plan.close_range_refused = refused.close_range;
   plan.tell_orphans = spec.tell_orphans;
   return plan;

@@ -25,8 +25,10 @@ struct SpawnSpec {
   std::vector<std::string> args;  ///< the whole argv
 
   /// When not empty, the program is the first of these paths that is an executable regular file, as
-  /// System.find_executable/1 has it, and argv[0] is that path.
+  /// System.find_executable/1 has it, and argv[0] is that path; with |keep_arg0| it stays args[0],
+  /// as execvp(3) has it.
   std::vector<std::string> candidates;
+  bool keep_arg0 = false;
 
   std::vector<std::string> env;   ///< the whole environment, "NAME=value"
   std::optional<std::string> cd;  ///< default: ours

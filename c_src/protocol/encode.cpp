@@ -106,13 +106,15 @@ void write_counted(TermWriter& out, const Ended& event) {
     if (event.*value) out.atom(name).count(*(event.*value));
   }
   if (!event.not_applied.empty()) write(out.atom("not_applied"), event.not_applied);
+  if (!event.limits_hit.empty()) write(out.atom("limits_hit"), event.limits_hit);
 }
 
 std::size_t counted(const Ended& event) {
   const auto known = std::count_if(kCounted.begin(), kCounted.end(), [&](const auto& each) {
     return (event.*each.value).has_value();
   });
-  return static_cast<std::size_t>(known) + (event.not_applied.empty() ? 0 : 1);
+  return static_cast<std::size_t>(known) + (event.not_applied.empty() ? 0 : 1) +
+         (event.limits_hit.empty() ? 0 : 1);
 }
 
 void write(TermWriter& out, const Ended& event) {

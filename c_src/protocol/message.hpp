@@ -30,7 +30,8 @@ inline constexpr std::size_t kMaxLinkName = 255;
 /// An output stream; the number is the descriptor in the command, also one of `fds`.
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
 enum class Target : std::uint8_t { kAll, kLeader };
-enum class Linger : std::uint8_t { kWait, kKill, kLeave };
+/// kEmpty: until nothing is left by itself; not on the wire.
+enum class Linger : std::uint8_t { kWait, kKill, kLeave, kEmpty };
 enum class Stdin : std::uint8_t { kOpen, kNull, kInherit, kPipe, kLink };
 enum class Output : std::uint8_t { kPipe, kNull, kInherit, kStdout, kLink };  ///< kStdout: stderr
 
@@ -142,6 +143,7 @@ struct Start {
   Isolation isolation;
   Seal seal;
   bool keep_session = false;  ///< of ours, with our terminal; not on the wire
+  bool keep_arg0 = false;     ///< args[0] stays, also of one found in |path|; not on the wire
   bool hold_started = false;  ///< `started` may wait a moment to share another event's write
   bool orphans = false;       ///< tell of the ends of descendants that have lost their parent
 };
@@ -329,6 +331,7 @@ struct Ended {
   std::optional<std::uint64_t> io_written = {};
   std::optional<std::uint64_t> pids_peak = {};
   std::vector<std::string> not_applied = {};  ///< keys of limits, by `on_unsupported => ignore`
+  std::vector<std::string> limits_hit = {};   ///< see cgroup::limits_hit()
 };
 
 /// One process of a group, see proc_pid_stat(5).

@@ -128,6 +128,8 @@ Actions Session::linger() {
       return begin_kill();
     case protocol::Linger::kLeave:
       return open_streams_ == 0 ? finish() : Actions{WatchGroup{}};
+    case protocol::Linger::kEmpty:
+      return {WatchGroup{}};
   }
   return begin_kill();
 }

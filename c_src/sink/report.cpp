@@ -2,15 +2,24 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace contained::sink {
 namespace {
 
 constexpr std::chrono::seconds kPause{1};
+
+// For people; who does not read is not waited for.
+void say(const std::string& text) {
+  pollfd wanted = {STDERR_FILENO, POLLOUT, 0};
+  const auto line = fmt::format("contained: log: {}\n", text);
+  if (::poll(&wanted, 1, 0) == 1) (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
 
 }  // namespace
 
@@ -29,10 +38,13 @@ void Reports::failed(const Error& error) {
 }
 
 void Reports::trouble(int code, std::string_view subject) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread
+  if (!heard()) return say(fmt::format("{}: {}", subject, std::strerror(code)));
   tell(fmt::format("trouble {} {}", errno_name(code), subject));
 }
 
 void Reports::over(std::uint64_t dropped, std::string_view subject) {
+  if (!heard()) return say(fmt::format("{}: {} bytes were dropped", subject, dropped));
   tell(fmt::format("over {} {}", dropped, subject));
 }
 

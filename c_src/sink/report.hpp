@@ -24,7 +24,8 @@ namespace contained::sink {
 
 class Reports {
  public:
-  /// Writes to |fd|, which is not closed, and never waits for a reader; -1: to nobody.
+  /// Writes to |fd|, which is not closed, and never waits for a reader; -1: nobody is told but of
+  /// trouble, on stderr, for people.
   explicit Reports(int fd);
 
   bool heard() const { return fd_ >= 0; }

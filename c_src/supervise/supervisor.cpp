@@ -28,14 +28,17 @@ Milliseconds now() {
 std::size_t index(Timer timer) { return static_cast<std::size_t>(timer); }
 std::size_t index(Task task) { return static_cast<std::size_t>(task); }
 
-std::optional<double> read_load(const std::string& path) {
+Result<double> read_load(const std::string& path) {
   const auto text = read_brief_at(AT_FDCWD, path);
-  if (!text) return {};
+  if (!text) return text.error();
   char* end = nullptr;
   const double load = std::strtod(text->c_str(), &end);
-  if (end == text->c_str()) return {};
+  if (end == text->c_str()) return Error{EINVAL, Stage::kFile, path};
   return load;
 }
+
+// Nobody has a terminal that was closed any more, tty(4).
+bool has_terminal() { return UniqueFd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid(); }
 
 }  // namespace
 
@@ -50,20 +53,20 @@ Supervisor::Supervisor(engine::asio::io_context& io, const engine::Place& place,
       household_(io, place, *this,
                  {.directory = {},
                   .guardian_may_stop = order.foreground,
-                  .on_signal =
-                      [this](int number) {
-                        // To the whole process group, by the terminal: the rest comes by the front.
-                        if (number == SIGINT) return feed(StopAsked{order_.foreground});
-                        if (number == SIGTERM) feed(StopAsked{});
-                      }}),
+                  .on_signal = [this](int number) { on_group_signal(number); }}),
       machine_(order.policy),
       timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io),
               engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
       load_timer_(io),
-      retry_timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io)} {}
+      retry_timers_{engine::asio::steady_timer(io), engine::asio::steady_timer(io)},
+      at_terminal_(order.foreground && has_terminal()) {}
 
 int Supervisor::run() {
-  if (const auto opened = household_.open(); !opened) {
+  auto opened = household_.open();
+  if (order_.policy.load && opened) {
+    if (const auto load = read_load(order_.load_file); !load) opened = load.error();
+  }
+  if (!opened) {
     outset_.say(order_.describe(opened.error()));
     outset_.settle(engine::kExitFailed);
     return engine::kExitFailed;
@@ -78,7 +81,19 @@ int Supervisor::run() {
   return code_;
 }
 
+// By the terminal, to the whole process group: the command has heard it. The rest comes by the
+// front.
+void Supervisor::on_group_signal(int number) {
+  if (number == SIGINT) return feed(StopAsked{order_.foreground});
+  if (number == SIGTERM) return feed(StopAsked{});
+  if (number == SIGHUP && hung_up()) feed(StopAsked{true});
+}
+
+bool Supervisor::hung_up() const { return at_terminal_ && !has_terminal(); }
+
 void Supervisor::on_signal(int number) {
+  // Of the shell, to its jobs, when its terminal was closed.
+  if (number == SIGHUP && hung_up()) return feed(StopAsked{true});
   if (number == SIGTERM || number == SIGINT) return feed(StopAsked{});
   if (number == SIGTSTP || number == SIGWINCH) return;
   feed(SignalCame{number});
@@ -216,7 +231,20 @@ void Supervisor::perform(const Send& action) {
 
 void Supervisor::perform(const EndInput&) { (void)household_.links().close(kLogLink); }
 
+// Before anybody is told of the start.
+void Supervisor::note_pid(const Tell& what) {
+  if (order_.pid_file.empty() || what.task != Task::kCommand) return;
+  if (what.event == Event::kExit) return pid_file_.remove();
+  if (what.event != Event::kStart) return;
+  pid_t holder = 0;
+  auto taken = PidFile::take(order_.pid_file, static_cast<pid_t>(what.pid), holder);
+  if (!taken) return outset_.say(fmt::format("pid file: {}", order_.describe(taken.error())));
+  pid_file_ = std::move(*taken);
+}
+
 void Supervisor::perform(const Tell& action) {
+  note_pid(action);
+  if (order_.verbose) outset_.say(line_of(action));
   const auto told = info_.tell(action);
   if (!told && !std::exchange(told_of_info_, true)) outset_.say(told.error().message());
 }

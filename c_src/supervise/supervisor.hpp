@@ -17,6 +17,7 @@
 #include "supervise/daemon.hpp"
 #include "supervise/info.hpp"
 #include "supervise/machine.hpp"
+#include "supervise/pid_file.hpp"
 #include "supervise/policy.hpp"
 
 namespace contained::supervise {
@@ -29,7 +30,9 @@ struct Order {
   protocol::Start command;
   std::optional<protocol::Start> logger;  ///< with Policy::has_logger
   std::string load_file = "/proc/loadavg";
+  std::string pid_file;  ///< of the command; empty: none
   bool foreground = false;
+  bool verbose = false;                                   ///< tells on stderr what Info is told
   std::string (*describe)(const Error& error) = nullptr;  ///< for a person to read
 };
 
@@ -68,7 +71,10 @@ class Supervisor final : private engine::Receiver {
   void start(Task task);
   void start_later(Task task);
   void not_started(Task task, const Error& error);
+  void note_pid(const Tell& what);
   void on_signal(int number);
+  void on_group_signal(int number);
+  bool hung_up() const;
   void control_command(protocol::Control::Op op);
   void watch_load();
   std::shared_ptr<engine::Live> live(Task task) const;
@@ -87,9 +93,11 @@ class Supervisor final : private engine::Receiver {
   std::array<std::uint64_t, kTimers> armed_ = {};
   engine::asio::steady_timer load_timer_;
   std::array<engine::asio::steady_timer, kTasks> retry_timers_;
+  bool at_terminal_ = false;
   bool frozen_by_signal_ = false;
   bool told_of_leftovers_ = false;
   bool told_of_info_ = false;
+  PidFile pid_file_;
   int code_ = 0;
 };
 

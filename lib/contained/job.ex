@@ -10,7 +10,7 @@ defmodule Contained.Job do
   has a keeper of its own (guardian and worker, as a launcher has them), which is nobody's child. It survives the process that asked for it,
   the VM, however that ends, and a restart of the release, and is found again by its name. No daemon runs beside it, and nothing is asked of a launcher.
 
-  A job ends like all that Contained runs: whatever it has started is killed with it, its output is in a file to the last byte, and what became of it
+  A job ends like all that Contained runs: whatever its program has left is killed with it (or waited for, `linger: :wait`), its output is in a file to the last byte, and what became of it
   can be asked for afterwards. When its keeper is killed, the job dies with it (`:supervisor_died`).
 
   Jobs live in a *namespace*, in which their names are unique while they run. Both names are 1 to 64 of the characters `A-Za-z0-9._-`. The command line
@@ -73,7 +73,7 @@ defmodule Contained.Job do
               :stdio_window,
               :max_output
             ] ++
-              [:launcher, :container, :linger]
+              [:launcher, :container]
   # As of the command line.
   @grace 5_000
   @unknown_ladder 60_000
@@ -93,8 +93,11 @@ defmodule Contained.Job do
     * `:on_exit` - a line for `sh`, run when all of the job has ended, with `CONTAINED_NAMESPACE`, `CONTAINED_NAME`, `CONTAINED_STATUS`,
       `CONTAINED_SIGNAL` and `CONTAINED_REASON` in its environment
 
+    * `:linger` - what becomes of descendants when the program has exited: `:kill` (the default), or `:wait`: the job
+      runs until the last of them has ended, or it is stopped. `:timeout` is then of all of it
+
   and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:delay_to_sigkill` is 5000
-  unless given. What the program has left behind is killed when it ends.
+  unless given.
   """
   @spec run(name, name, [binary, ...], keyword) :: {:ok, pos_integer} | {:error, Error.t()}
   def run(namespace, name, command, opts \\ [])
@@ -105,7 +108,7 @@ defmodule Contained.Job do
     refuse!(opts)
     flags = Enum.flat_map(own, &flag/1)
 
-    opts = [linger: :kill] ++ Keyword.put_new(opts, :delay_to_sigkill, @grace)
+    opts = opts |> Keyword.put_new(:delay_to_sigkill, @grace) |> Keyword.put_new(:linger, :kill)
 
     with {:ok, command} <- Command.new(:start, program, args, opts),
          do: Program.run(namespace, name, spec(command), flags)
@@ -115,7 +118,7 @@ defmodule Contained.Job do
     do: Map.merge(spec, %{stdin: :null, stdout: :inherit, stderr: :inherit})
 
   defp refuse!(opts) do
-    for {key, value} <- opts, key in @not_here do
+    for {key, value} <- opts, key in @not_here or {key, value} == {:linger, :leave} do
       raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)} for a job"
     end
   end

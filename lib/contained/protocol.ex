@@ -152,7 +152,7 @@ defmodule Contained.Protocol do
     [:version, :guardian, :worker, :containment, :cgroup, :refused, :status, :reason] ++
       [:left_behind, :unkilled, :wall_us, :user_us, :system_us, :max_rss_kb] ++
       [:stdout_bytes, :stderr_bytes, :memory_peak, :oom_kills, :io_read, :io_written] ++
-      [:pids_peak, :not_applied, :limits] ++
+      [:pids_peak, :not_applied, :limits_hit, :limits] ++
       [:pid, :ppid, :start_time, :state, :name, :command] ++ [:count, :limit]
   end
 

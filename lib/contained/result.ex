@@ -26,9 +26,12 @@ defmodule Contained.Result do
     * `:usage` - `:wall_us`, `:user_us`, `:system_us` in microseconds, `:max_rss_kb` the peak
       memory of the largest process, `:stdout_bytes`, `:stderr_bytes`. Where the kernel counts
       them for the control group, also `:memory_peak` (bytes), `:oom_kills`, `:io_read` and
-      `:io_written` (bytes), `:pids_peak`
+      `:io_written` (bytes), `:pids_peak`; and of a `Contained.Job` `:log_dropped`, bytes of its output that could
+      not be logged
     * `:not_applied` - the limits, or files of settings, that do not exist on this machine and were
       left out, as `on_unsupported: :ignore` allows
+    * `:limits_hit` - the limits that have held it back: `:memory` (pages had to be reclaimed, or the kernel has killed;
+      `memory.events` or `memory.failcnt`), `:pids` (a fork was refused; `pids.events`), `:cpu` (it was throttled; `cpu.stat`)
   """
 
   defstruct [
@@ -42,6 +45,7 @@ defmodule Contained.Result do
     unkilled: 0,
     usage: %{},
     not_applied: [],
+    limits_hit: [],
     orphans: [],
     fds: %{}
   ]
@@ -70,12 +74,13 @@ defmodule Contained.Result do
           unkilled: non_neg_integer,
           usage: %{optional(atom) => non_neg_integer},
           not_applied: [atom | binary],
+          limits_hit: [:memory | :pids | :cpu],
           orphans: [{pos_integer, exit}],
           fds: %{optional(3..63) => binary}
         }
 
   @usage [:wall_us, :user_us, :system_us, :max_rss_kb, :stdout_bytes, :stderr_bytes] ++
-           [:memory_peak, :oom_kills, :io_read, :io_written, :pids_peak]
+           [:memory_peak, :oom_kills, :io_read, :io_written, :pids_peak, :log_dropped]
 
   @doc false
   @spec new(pos_integer | nil, map | :launcher_down) :: t
@@ -90,7 +95,8 @@ defmodule Contained.Result do
       left_behind: Map.get(ended, :left_behind, 0),
       unkilled: Map.get(ended, :unkilled, 0),
       usage: Map.take(ended, @usage),
-      not_applied: ended |> Map.get(:not_applied, []) |> Enum.map(&Contained.Limits.key/1)
+      not_applied: ended |> Map.get(:not_applied, []) |> Enum.map(&Contained.Limits.key/1),
+      limits_hit: ended |> Map.get(:limits_hit, []) |> Enum.map(&Contained.Limits.key/1)
     }
   end
 

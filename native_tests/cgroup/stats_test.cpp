@@ -19,6 +19,14 @@ TEST(ParseIoStat, SumsOverDevices) {
       (Stats{{"io_read_bytes", 101}, {"io_written_bytes", 22}, {"io_reads", 4}, {"io_writes", 5}}));
 }
 
+TEST(LimitsHit, AreThoseThatHaveHeldItBack) {
+  EXPECT_TRUE(limits_hit({{"memory_current", 9}, {"pids_max_events", 0}}).empty());
+  EXPECT_EQ(limits_hit({{"cpu_throttled", 1}, {"pids_max_events", 2}, {"memory_max_events", 3}}),
+            (std::vector<std::string>{"memory", "pids", "cpu"}));
+  EXPECT_EQ(limits_hit({{"memory_max_events", 3}, {"memory_oom_kill", 1}}),
+            std::vector<std::string>{"memory"});
+}
+
 TEST(ParseBlkio, SumsOverDevices) {
   const auto sums = parse_blkio(
       "254:0 Read 100\n254:0 Write 20\n254:0 Sync 5\n254:0 Total 120\n"

@@ -9,6 +9,7 @@
 #include "support/looking.hpp"
 #include "support/program.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tmux.hpp"
 
 namespace {
 
@@ -16,6 +17,7 @@ using contained::test::Came;
 using contained::test::content;
 using contained::test::run_program;
 using contained::test::TempDir;
+using contained::test::Tmux;
 using testing::HasSubstr;
 using testing::Not;
 using Words = std::vector<std::string>;
@@ -38,13 +40,18 @@ TEST(Generate, AManPageForEachSubcommand) {
   EXPECT_THAT(content(directory.path("contained.1")), Not(HasSubstr("generate")));
 }
 
+// All of them, without a word of warning.
 TEST(Generate, ManReadsThem) {
-  if (!has_program("man") || !has_program("nroff")) GTEST_SKIP() << "needs man and nroff";
+  if (!has_program("man") || !has_program("groff")) GTEST_SKIP() << "needs man and groff";
   const TempDir directory;
   ASSERT_EQ(contained_with({"generate", "man", directory.path()}).code(), 0);
   const auto came =
-      run_program({.words = {"/bin/sh", "-c", "nroff -man -ww -Tascii contained-run.1"},
+      run_program({.words = {"/bin/sh", "-c",
+                             "for page in *.1; do groff -man -ww -z -Tascii $page 2>&1; done; "
+                             "MANPAGER=cat man --warnings -l ./contained-run.1"},
+                   .env = {{"LC_ALL", "C.UTF-8"}},
                    .directory = directory.path()});
+  EXPECT_THAT(came.out, testing::StartsWith("CONTAINED-RUN(1)"));
   EXPECT_THAT(came.out, HasSubstr("Memory at most; beyond it the kernel kills"));
   EXPECT_EQ(came.err, "");
 }
@@ -68,6 +75,50 @@ TEST(Generate, BashCompletes) {
   EXPECT_EQ(offered(directory, "contained cgroup fr", 2), "freeze\n");
   EXPECT_EQ(offered(directory, "contained cgroup stats --j", 3), "--json\n");
   EXPECT_THAT(offered(directory, "contained run ls", 2), HasSubstr("ls\n"));
+}
+
+// Tab at a prompt of the real shell.
+TEST(Generate, BashCompletesAtAPrompt) {
+  if (!has_program("bash") || !has_program("tmux")) GTEST_SKIP() << "needs bash and tmux";
+  const TempDir directory;
+  ASSERT_EQ(contained_with({"generate", "bash", directory.path()}).code(), 0);
+  const Tmux terminal;
+  ASSERT_EQ(terminal.open(100, 20, "exec env PS1='$ ' bash --norc -i"), "");
+  terminal.type(". " + directory.path("contained") + "; alias contained=echo");
+  terminal.write("contained superv");
+  terminal.key("Tab");
+  EXPECT_TRUE(terminal.shows("contained supervise")) << terminal.screen();
+  terminal.write("--max-resp");
+  terminal.key("Tab");
+  EXPECT_TRUE(terminal.shows("supervise --max-respawns")) << terminal.screen();
+  terminal.key("Enter");
+  EXPECT_TRUE(terminal.shows("\nsupervise --max-respawns")) << terminal.screen();
+}
+
+// Tried by the shell itself where it is there; `zsh -n` and `fish -n` read without running.
+TEST(Generate, ZshReadsIt) {
+  if (!has_program("zsh")) GTEST_SKIP() << "needs zsh";
+  const TempDir directory;
+  ASSERT_EQ(contained_with({"generate", "zsh", directory.path()}).code(), 0);
+  const auto came = run_program(
+      {.words = {"/bin/sh", "-c",
+                 "zsh -n _contained && zsh -fc 'fpath=(. $fpath); autoload -U compinit; "
+                 "compinit -u -D; print $_comps[contained]'"},
+       .env = {{"HOME", directory.path()}},
+       .directory = directory.path()});
+  EXPECT_EQ(came.out, "_contained\n") << came.err;
+}
+
+TEST(Generate, FishOffersThem) {
+  if (!has_program("fish")) GTEST_SKIP() << "needs fish";
+  const TempDir directory;
+  ASSERT_EQ(contained_with({"generate", "fish", directory.path()}).code(), 0);
+  const auto came = run_program({.words = {"/bin/sh", "-c",
+                                           "fish -N -c 'source contained.fish; complete -C "
+                                           "\"contained run --memory-h\"'"},
+                                 .env = {{"HOME", directory.path()}},
+                                 .directory = directory.path()});
+  EXPECT_THAT(came.out, testing::StartsWith("--memory-high")) << came.err;
 }
 
 TEST(Generate, ZshAndFishKnowTheOptions) {

@@ -113,6 +113,24 @@ TEST(Host, JobsThatEndWithOurUnitAreToldOf) {
               IsEmpty());
 }
 
+TEST(Host, WhatEndsAtALogoutIsToldOf) {
+  const auto in_session = advice([](Host& host) {
+    host.unit = "session-3.scope";
+    host.spaces = {{"a", "", false, "session-3.scope"}};
+  });
+  EXPECT_THAT(in_session, Contains(HasSubstr("KillUserProcesses=yes")));
+  const auto of_manager = [](Host& host) {
+    host.unit = "run-u7.scope";
+    host.spaces = {{"a", "/c/user@1000.service/contained-jobs-a", true, "user@1000.service"}};
+  };
+  EXPECT_THAT(advice(of_manager), Contains(HasSubstr("loginctl enable-linger")));
+  auto host = good();
+  of_manager(host);
+  EXPECT_THAT(host_text(host), HasSubstr("outlives run-u7.scope, ends with user@1000.service\n"));
+  host.lingers = true;
+  EXPECT_THAT(advice_for(host), IsEmpty());
+}
+
 TEST(Host, TheTextTellsVerdictsAndFates) {
   auto host = good();
   host.attempts.push_back({"seccomp", Error{EACCES, Stage::kSeccomp, ""}, false});

@@ -129,6 +129,19 @@ TEST_F(JobSession, TheHookIsToldOnceAfterTheEnd) {
   EXPECT_EQ(content(told), space_ + " a 3 -- exit\n");
 }
 
+TEST_F(JobSession, HooksStartTheNextJob) {
+  const auto hook = contained({}).words.front() + " job " + space_ + " run b sleep 300";
+  for (int i = 0; i < 10; ++i) {
+    for (const Words& how : {Words{"run"}, Words{"run", "-f"}}) {
+      auto words = how;
+      words.insert(words.end(), {"--on-exit", hook, "a", "true"});
+      ASSERT_EQ(code(words), 0);
+      ASSERT_TRUE(before_long([&] { return runs("b"); }));
+      ASSERT_EQ(code({"kill", "b"}), 0);
+    }
+  }
+}
+
 TEST_F(JobSession, LogsOfTheLastLinesAndUntilTheEnd) {
   ASSERT_EQ(code({"run", "a", "sh", "-c", "seq 100; printf last"}), 0);
   ASSERT_EQ(code({"wait", "a"}), 0);

@@ -45,6 +45,15 @@ TEST_F(LogTest, WhatCannotBeOpenedIsSaid) {
   EXPECT_EQ(log("", {}, "drlog").code(), 2);
 }
 
+TEST_F(LogTest, WhatADiskThatIsFullCostsIsTold) {
+  const auto fill = "mount -t tmpfs -o size=64k none /mnt && yes | head -c 200000 | " +
+                    std::string(CONTAINED_CLI_PATH) + " log /mnt/log";
+  const auto came = run_program({.words = {"/usr/bin/unshare", "-m", "sh", "-c", fill}});
+  if (came.code() != 0) GTEST_SKIP() << "needs root, to mount a small file system: " << came.err;
+  EXPECT_THAT(came.err, StartsWith("contained: log: /mnt/log: No space left on device\n"));
+  EXPECT_THAT(came.err, testing::ContainsRegex("/mnt/log: [0-9]+ bytes were dropped\n"));
+}
+
 TEST_F(LogTest, D10_RotationsWithinASecondKeepAllLines) {
   std::filesystem::create_directory(dir_.path("d"));
   std::string all;

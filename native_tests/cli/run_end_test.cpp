@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "base/proc.hpp"
 #include "support/looking.hpp"
@@ -71,6 +72,20 @@ TEST(RunEnd, WhatIsLeftDiesWithTheLeader) {
                                  directory.path("child") + " ]; do sleep 0.02; done"}));
   EXPECT_EQ(program.wait().code(), 0);
   EXPECT_FALSE(lives(pid_in(directory.path("child"))));
+}
+
+TEST(RunEnd, OrIsWaitedFor) {
+  for (const char* containment : {"auto", "best_effort"}) {
+    auto asked = run_asked({"--containment", containment, "--linger", "wait", "sh", "-c",
+                            "exec 3<&0; (read line <&3; echo $line) & exit 3"});
+    asked.input = "";
+    Program program(asked);
+    // What is left has the program's stdin, and ends when it has read from it.
+    ASSERT_TRUE(program.write("late\n"));
+    const auto came = program.wait();
+    EXPECT_EQ(came.code(), 3);
+    EXPECT_EQ(came.out, "late\n") << containment;
+  }
 }
 
 TEST(RunEnd, TheEndOfStdinStopsIt) {
@@ -168,23 +183,35 @@ TEST(RunEnd, WithoutIsolationTheLeaderDiesWithBoth) {
   ::kill(child, SIGKILL);
 }
 
-// The worker is killed at any moment of a start and of an end.
+// One that is killed so many microseconds after its start: the front, or the worker if it is there.
+void kill_amid(const std::string& mark, int number, useconds_t delay) {
+  Program program(run_asked({"-E", mark, "sh", "-c", "setsid sleep 600 & setsid sleep 600"}));
+  ::usleep(delay);
+  const auto children = contained::children_of(program.pid());
+  const bool front = number % 2 == 0 || children.empty();
+  ::kill(front ? program.pid() : children.front(), SIGKILL);
+  // To the end of its output, which all of them hold.
+  EXPECT_FALSE(program.wait().timed_out());
+}
+
+// At any moment of a start and of an end.
 TEST(RunEnd, RacesLeaveNothing) {
-  constexpr int kRuns = 30;
+  constexpr int kRuns = 100;
+  constexpr int kAtOnce = 4;
+  constexpr useconds_t kStep = 150;
   const TempDir directory;
-  for (int i = 0; i < kRuns; ++i) {
-    const auto mark = "CONTAINED_RACE=" + directory.path(std::to_string(i));
-    Program program(run_asked({"-E", mark, "sh", "-c", "setsid sleep 600 & setsid sleep 600"}));
-    ::usleep(static_cast<useconds_t>(i) * 300);
-    const auto children = contained::children_of(program.pid());
-    const pid_t victim = i % 2 == 0 || children.empty() ? program.pid() : children.front();
-    ::kill(victim, SIGKILL);
-    // To the end of its output, which all of them hold.
-    EXPECT_FALSE(program.wait().timed_out());
+  const auto mark = "CONTAINED_RACE=" + directory.path();
+  std::vector<std::thread> threads;
+  for (int first = 0; first < kAtOnce; ++first) {
+    threads.emplace_back([&mark, first] {
+      for (int i = first; i < kRuns; i += kAtOnce) {
+        kill_amid(mark, i / kAtOnce, static_cast<useconds_t>(i) * kStep);
+      }
+    });
   }
-  EXPECT_TRUE(contained::test::before_long([&] {
-    return contained::test::processes_with("CONTAINED_RACE=" + directory.path()).empty();
-  }));
+  for (auto& thread : threads) thread.join();
+  EXPECT_TRUE(
+      contained::test::before_long([&] { return contained::test::processes_with(mark).empty(); }));
 }
 
 }  // namespace

@@ -56,6 +56,19 @@ TEST(Run, ErrorsAreOneLineThatSaysWhatAndWhy) {
               StartsWith("contained: run: --controller: no-such: no such controller here"));
 }
 
+// As env(1) and every shell have it; System.cmd/3 has the path.
+TEST(Run, ArgumentZeroIsAsItWasTyped) {
+  const Words show = {"sh", "-c", "tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1"};
+  const std::vector<Words> all = {
+      {"run"}, {"run", "--seccomp", "default"}, {"supervise", "-n", "-m0"}};
+  for (auto words : all) {
+    words.insert(words.end(), show.begin(), show.end());
+    const auto came = run_program(::contained::test::contained(words));
+    if (came.err.find("seccomp: ") != std::string::npos) continue;  // built without it
+    EXPECT_EQ(came.out, "sh\n") << words[1] << came.err;
+  }
+}
+
 TEST(Run, StdinIsPassedOnWhole) {
   auto asked = run_asked({"cat"});
   asked.input = std::string(30'000, 'x');
@@ -90,6 +103,16 @@ TEST(Run, RlimitsNiceAndPrivileges) {
                          "ulimit -Sn; ulimit -Hn; nice; grep NoNewPrivs /proc/self/status"});
   EXPECT_EQ(came.out, "64\n128\n3\nNoNewPrivs:\t1\n");
   EXPECT_EQ(run({"--rlimit", "nofile=128:64", "true"}).code(), 125);
+}
+
+// Only that of SIGHUP, for whoever starts us ignores others for himself.
+TEST(Run, KeepsWhatNohupHasDone) {
+  const auto came =
+      run_program({.words = {"/bin/sh", "-c",
+                             "trap '' HUP USR1; " CONTAINED_CLI_PATH
+                             " run sh -c 'kill -HUP $PPID $$; kill -USR1 $$; echo not reached'"}});
+  EXPECT_EQ(came.out, "");
+  EXPECT_EQ(came.code(), 128 + SIGUSR1) << came.err;
 }
 
 TEST(Run, TheFileThenTheVariableThenTheLine) {

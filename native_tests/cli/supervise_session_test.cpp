@@ -55,6 +55,31 @@ TEST_F(SuperviseSessionTest, StatusLinesAreThoseOfDMon) {
   EXPECT_THAT(text("info"), testing::StartsWith("log start "));
 }
 
+TEST_F(SuperviseSessionTest, ThePidOfEachRunIsInAFile) {
+  const auto came =
+      supervise({"-m", "1", "--cmd-pid-file", "cmd", "sh", "-c",
+                 "while [ ! -s cmd ]; do sleep 0.01; done; cat cmd >> read; echo $$ >> own"});
+  EXPECT_EQ(came.code(), 0) << came.err;
+  EXPECT_EQ(text("read"), text("own"));
+  EXPECT_EQ(count("own", "\n"), 2U);
+  EXPECT_NE(::access(dir_.path("cmd").c_str(), F_OK), 0);
+  EXPECT_EQ(supervise({"-m", "0", "--cmd-pid-file", "no/such", "true"}).code(), 125);
+}
+
+TEST_F(SuperviseSessionTest, VerboseTellsInTheForeground) {
+  EXPECT_THAT(
+      supervise({"-m", "0", "--verbose", "sh", "-c", "exit 3"}).err,
+      testing::ContainsRegex("contained: cmd start [0-9]+\ncontained: cmd exit [0-9]+ 768"));
+}
+
+TEST_F(SuperviseSessionTest, ALoadThatCannotBeReadIsAnError) {
+  const auto came = supervise({"-m", "0", "-L", "4", "--load-file", "none", "true"});
+  EXPECT_EQ(came.code(), 125);
+  EXPECT_THAT(came.err, HasSubstr("none: No such file or directory"));
+  dir_.file("words", "much", 0644);
+  EXPECT_EQ(supervise({"-m", "0", "-L", "4", "--load-file", "words", "true"}).code(), 125);
+}
+
 TEST_F(SuperviseSessionTest, D14_AReaderOfTheStatusFifoMayLeave) {
   ASSERT_EQ(::mkfifo(dir_.path("fifo").c_str(), 0600), 0);
   auto reader = std::make_unique<Program>(Asked{.words = {"/bin/cat", dir_.path("fifo")}});

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cgroup/layout.hpp"
 #include "job/namespace.hpp"
 #include "job/record.hpp"
 #include "support/temp_dir.hpp"
@@ -127,6 +128,28 @@ TEST_F(Homes, ANamespaceGoesWithAllButItsLogs) {
   ASSERT_TRUE(std::move(Namespace::open("ns").value()).remove());
   EXPECT_FALSE(std::filesystem::exists(temp_.path("run/ns")));
   EXPECT_TRUE(std::filesystem::exists(temp_.path("log/ns")));
+}
+
+// After a reboot, or when the unit that it was in was started anew.
+TEST_F(Homes, GroupsThatAreGoneAreMadeWhereTheyWere) {
+  const auto layout = cgroup::find_layout();
+  const auto base = layout ? cgroup::choose_base(*layout, "") : Result<std::string>(layout.error());
+  if (!base) GTEST_SKIP() << "needs cgroup v2: " << base.error().message();
+  const auto unit = *base + "/contained-test-" + std::to_string(::getpid());
+  if (::mkdir(unit.c_str(), 0755) < 0) GTEST_SKIP() << "needs a group to make others in";
+  const auto space = Namespace::make("ns", {::geteuid(), ::getegid()}, unit);
+  ASSERT_TRUE(space);
+  EXPECT_EQ(space->plot().path, unit + "/contained-jobs-ns");
+  ASSERT_TRUE(remove(space->plot()));
+  auto again = Namespace::open("ns");
+  ASSERT_TRUE(again);
+  again->renew_plot();
+  EXPECT_EQ(again->plot().path, unit + "/contained-jobs-ns");
+  EXPECT_TRUE(remove(again->plot()));
+  ::rmdir(unit.c_str());
+  again->renew_plot();
+  EXPECT_NE(again->plot().path, unit + "/contained-jobs-ns") << "the unit is gone, too";
+  (void)remove(again->plot());
 }
 
 TEST_F(Homes, ANamespaceForAUserIsHisOnlyWhereHeWorks) {

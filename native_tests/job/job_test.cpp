@@ -67,6 +67,10 @@ TEST(Outcome, ComesBackFromItsRecord) {
   ended.reason = "signal";
   ended.left_behind = 3;
   ended.memory_peak = 4096;
+  ended.pids_peak = 7;
+  ended.io_read = 8;
+  ended.limits_hit = {"memory", "pids"};
+  ended.not_applied = {"cpu"};
   const auto outcome = outcome_of(ended, 1000);
   const auto read = outcome_of(*Record::parse(record_of(outcome).text()));
   ASSERT_TRUE(read);
@@ -75,6 +79,10 @@ TEST(Outcome, ComesBackFromItsRecord) {
   EXPECT_TRUE(read->core_dumped);
   EXPECT_EQ(read->memory_peak, 4096U);
   EXPECT_EQ(read->oom_kills, std::nullopt);
+  EXPECT_EQ(read->pids_peak, 7U);
+  EXPECT_EQ(read->io_read, 8U);
+  EXPECT_EQ(read->limits_hit, ended.limits_hit);
+  EXPECT_EQ(read->not_applied, ended.not_applied);
   EXPECT_EQ(read->started_ms, 1000U);
   EXPECT_GE(read->ended_ms, 1000U);
 }
@@ -83,6 +91,7 @@ TEST(Outcome, NeedsAStatus) {
   EXPECT_FALSE(outcome_of(*Record::parse("reason exit\n")));
   EXPECT_FALSE(outcome_of(*Record::parse("exited x\n")));
   EXPECT_EQ(outcome_of(*Record::parse("exited 7\n"))->status(), 7);
+  EXPECT_EQ(outcome_of(*Record::parse("signaled 15\nreason timeout\n"))->status(), 124);
 }
 
 TEST(Life, AMarkNamesOneProcess) {

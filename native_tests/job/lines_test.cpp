@@ -13,6 +13,7 @@ TEST(Words, ComeBackFromTheirLine) {
   const Strings words = {"signal", "a b", "line\nbreak", "\\s", ""};
   EXPECT_EQ(join_words(words), "signal a\\sb line\\nbreak \\\\s ");
   EXPECT_EQ(split_words(join_words(words)), words);
+  EXPECT_EQ(split_words(join_words({"", "", "a"})), (Strings{"", "", "a"}));
 }
 
 TEST(Words, OfAnEmptyLineAreOneEmptyWord) { EXPECT_EQ(split_words(""), Strings{""}); }

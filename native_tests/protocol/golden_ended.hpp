@@ -31,6 +31,7 @@ inline Ended out_of_memory() {
   ended.io_written = 3;
   ended.pids_peak = 4;
   ended.not_applied = {"cpu"};
+  ended.limits_hit = {"memory"};
   return ended;
 }
 

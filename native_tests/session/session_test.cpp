@@ -125,6 +125,17 @@ TEST(SessionTest, LingerWaitNeverWaitsForAForeignHolderOfThePipe) {
   EXPECT_EQ(say(session, StreamEnded{}), "finish");
 }
 
+TEST(SessionTest, LingerEmptyWaitsUntilNothingIsLeft) {
+  auto session = running(lingering(protocol::Linger::kEmpty));
+  EXPECT_EQ(say(session, kExitedZero), "check");
+  EXPECT_EQ(say(session, kTwoLeft), "watch");
+  EXPECT_EQ(say(session, StreamEnded{}), "check");
+  EXPECT_EQ(say(session, kTwoLeft), "watch");
+  EXPECT_EQ(say(session, kEmpty), "finish");
+  EXPECT_EQ(session.outcome().reason, Reason::kExit);
+  EXPECT_EQ(session.outcome().left_behind, 2U);
+}
+
 TEST(SessionTest, LingerKillKillsAtTheExitAndThenDrains) {
   auto session = running(lingering(protocol::Linger::kKill));
   EXPECT_EQ(say(session, kExitedZero), "check");

@@ -55,7 +55,8 @@ defmodule Contained.JobTest do
 
     assert ns in Job.namespaces()
     assert eventually(fn -> Job.logs(ns, "theirs") == {:ok, "hello\n"} end)
-    assert {:ok, [%{command: "sleep 1000"}]} = Job.processes(ns, "theirs")
+    sleeps = fn -> match?({:ok, [%{command: "sleep 1000"}]}, Job.processes(ns, "theirs")) end
+    assert eventually(sleeps)
     assert {:ok, %Result{reason: :stopped}} = Job.stop(ns, "theirs")
   end
 
@@ -72,6 +73,33 @@ defmodule Contained.JobTest do
              Job.stop(ns, "stubborn", stop_signal: [term: 100])
 
     assert marked(marker) == []
+  end
+
+  test "with linger: :wait it lasts until nothing is left", %{namespace: ns} do
+    line = "sleep 1000 & exit 3"
+    {:ok, os_pid} = Job.run(ns, "left", ["sh", "-c", line], linger: :wait)
+    assert eventually(fn -> not os_alive?(os_pid) end)
+    assert Job.check(ns, "left")
+    left = fn -> match?({:ok, [%{command: "sleep 1000"}]}, Job.processes(ns, "left")) end
+    assert eventually(left)
+    assert {:ok, %Result{reason: :stopped, status: 3, left_behind: 1}} = Job.stop(ns, "left")
+    refute Job.check(ns, "left")
+  end
+
+  test "limits that it met or did without are in its result", %{namespace: ns} do
+    line = "i=0; while [ $i -lt 9 ]; do sleep 1000 & i=$((i+1)); done"
+    opts = [limits: [pids: 5], on_unsupported: :ignore]
+    {:ok, _os_pid} = Job.run(ns, "many", ["sh", "-c", line], opts)
+    assert {:ok, %Result{usage: usage} = result} = Job.wait(ns, "many", 30_000)
+    assert {result.not_applied, result.limits_hit} in [{[], [:pids]}, {[:pids], []}]
+    assert usage.log_dropped == 0
+  end
+
+  test "its name is the path that was found, as that of System.cmd/3", %{namespace: ns} do
+    show = "tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1"
+    {:ok, _os_pid} = Job.run(ns, "named", ["sh", "-c", show])
+    {:ok, %Result{status: 0}} = Job.wait(ns, "named", 20_000)
+    assert Job.logs(ns, "named") == {:ok, System.find_executable("sh") <> "\n"}
   end
 
   test "a program that cannot be started is an error, and no job", %{namespace: ns} do
@@ -99,7 +127,7 @@ defmodule Contained.JobTest do
     hook = ~s(echo "$CONTAINED_NAME $CONTAINED_STATUS $CONTAINED_REASON" > #{file})
     {:ok, _os_pid} = Job.run(ns, "late", ["sleep", "1000"], timeout: 50, on_exit: hook)
     assert {:ok, %Result{reason: :timeout}} = Job.wait(ns, "late", 20_000)
-    assert eventually(fn -> File.read(file) == {:ok, "late 143 timeout\n"} end)
+    assert eventually(fn -> File.read(file) == {:ok, "late 124 timeout\n"} end)
   end
 
   test "signals, freezing and statistics", %{namespace: ns} do
@@ -151,6 +179,9 @@ defmodule Contained.JobTest do
     {:ok, _result} = Job.wait(ns, "safe", 20_000)
     {:ok, socket} = Job.Files.socket(ns, "safe")
     job = Path.join(Path.dirname(socket), "job")
+    # Its guardian reads it once more, and does not believe it either.
+    [_line, guardian] = Regex.run(~r/^guardian_pid (\d+)$/m, File.read!(job))
+    assert eventually(fn -> not os_alive?(String.to_integer(guardian)) end)
     File.chmod!(job, 0o666)
     assert {:error, %Error{stage: :file, reason: :eperm}} = Job.info(ns, "safe")
     File.rename!(job, job <> ".away")
@@ -167,6 +198,7 @@ defmodule Contained.JobTest do
         {quote(do: Job.run("a", "-x", ["true"])), ~s("-x")},
         {quote(do: Job.run("a", "x", ["true"], stdin: :pipe)), ":stdin"},
         {quote(do: Job.run("a", "x", ["true"], keep: -1)), ":keep"},
+        {quote(do: Job.run("a", "x", ["true"], linger: :leave)), ":linger"},
         {quote(do: Job.run("a", "x", ["true"], max_size: "1 MB")), ":max_size"},
         {quote(do: Job.stop("a", "x", stop_signal: :nosuch)), ":stop_signal"}
       ] do

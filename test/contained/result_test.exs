@@ -40,10 +40,12 @@ defmodule Contained.ResultTest do
   test "what the control group counted, and what was not applied" do
     counted = %{memory_peak: 1, oom_kills: 2, io_read: 3, io_written: 4, pids_peak: 5}
     ended = @ended |> Map.merge(counted) |> Map.put(:not_applied, ["memory", "io.latency"])
+    ended = Map.put(ended, :limits_hit, ["pids"])
     result = Result.new(42, %{ended | reason: :oom, status: {:signaled, 9, false}})
     assert %Result{reason: :oom, status: 137, not_applied: [:memory, "io.latency"]} = result
     assert Map.take(result.usage, Map.keys(counted)) == counted
-    assert Result.new(42, @ended).not_applied == []
+    assert result.limits_hit == [:pids]
+    assert %{not_applied: [], limits_hit: []} = Result.new(42, @ended)
   end
 
   test "the launcher went away" do

@@ -83,6 +83,12 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :notify, reason: :eperm}),
     do: "The socket has to belong to the daemon's user, which only root can see to"
 
+  def on(%{stage: :session, reason: :eperm}),
+    do: "A job must outlive who asks for it: ask from outside of what Contained has started"
+
+  def on(%{stage: :job, reason: :already_running}),
+    do: "Stop it by its name, or give the new one another"
+
   def on(%{stage: :ready, result: %{stdout: out, stderr: err}}) when out not in [nil, ""],
     do: wrote(out <> (err || ""))
 

@@ -182,14 +182,16 @@ defmodule Contained.Job.Files do
 
   defp reason(text), do: Map.get(@reasons, text, :signal)
 
-  @numbers [:left_behind, :unkilled, :wall_us, :user_us, :system_us] ++
-             [:max_rss_kb, :memory_peak, :oom_kills]
+  @numbers [:left_behind, :unkilled, :wall_us, :user_us, :system_us, :max_rss_kb, :memory_peak] ++
+             [:oom_kills, :io_read, :io_written, :pids_peak, :log_dropped]
 
   defp ended(record, reason) do
     for key <- @numbers, number = Record.number(record, Atom.to_string(key)), into: %{} do
       {key, number}
     end
     |> Map.merge(%{status: exit_of(record), reason: reason})
+    |> Map.put(:limits_hit, Map.get(record, "limit_hit", []))
+    |> Map.put(:not_applied, Map.get(record, "not_applied", []))
   end
 
   defp exit_of(record) do
