@@ -1,6 +1,7 @@
 # contained_flags: how every target of ours is compiled.
 # contained_program_flags: how the programs that users run are linked.
 include(CheckCXXCompilerFlag)
+include(CheckCXXSourceRuns)
 include(CheckLinkerFlag)
 
 # Plain C++, or `linux` and `unix` would be macros.
@@ -51,4 +52,13 @@ if(CONTAINED_STATIC_RUNTIME AND NOT CONTAINED_SANITIZE)
   target_link_options(contained_program_flags INTERFACE
     $<$<BOOL:${CONTAINED_HAS_STATIC_LIBSTDCXX}>:-static-libstdc++>
     $<$<BOOL:${CONTAINED_HAS_STATIC_LIBGCC}>:-static-libgcc>)
+endif()
+
+# Relocations packed as bits (DT_RELR): 70 kB of a program. The loader must know them (glibc 2.36, musl
+# 1.2.4), which only a program that runs can tell.
+if(NOT CMAKE_CROSSCOMPILING)
+  set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
+  check_cxx_source_runs("static int zero; int* volatile at = &zero; int main() { return *at; }"
+    CONTAINED_HAS_RELR)
+  unset(CMAKE_REQUIRED_LINK_OPTIONS)
 endif()
