@@ -12,6 +12,12 @@ std::vector<const CLI::App*> shown_subcommands(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* below) { return !below->get_group().empty(); });
 }
 
+std::string allowed_subcommands(const CLI::App& app) {
+  std::string text = "must be one of";
+  for (const auto* const command : shown_subcommands(app)) text += " " + command->get_name();
+  return text;
+}
+
 std::string operands_of(const CLI::App& app) {
   std::string text = "[OPTIONS]";
   for (const auto* const option : app.get_options()) {

@@ -23,4 +23,7 @@ std::string value_name(const CLI::Option& option);
 /// Subcommands that are shown.
 std::vector<const CLI::App*> shown_subcommands(const CLI::App& app);
 
+/// "must be one of init run check": what is allowed where a subcommand is to stand.
+std::string allowed_subcommands(const CLI::App& app);
+
 }  // namespace contained::cli

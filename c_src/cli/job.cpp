@@ -23,10 +23,9 @@ constexpr const char* kJobFooter =
 
 void require_command(const CLI::App& job) {
   if (!job.get_subcommands().empty()) return;
-  std::string known = "must be one of";
-  for (const auto* const command : shown_subcommands(job)) known += " " + command->get_name();
   const auto words = job.remaining();
-  throw CLI::ValidationError(words.empty() ? "the command" : words.front(), known);
+  throw CLI::ValidationError(words.empty() ? "the command" : words.front(),
+                             allowed_subcommands(job));
 }
 
 }  // namespace

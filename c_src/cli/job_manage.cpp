@@ -136,6 +136,7 @@ int release_space(job::Namespace space, bool hook) {
     return kNo;
   }
   job::sweep_groups(space);
+  space.sweep_names();
   for (const auto& name : space.names()) {
     if (release_job(space, name, hook) != kOk) return kNo;
   }

@@ -103,6 +103,14 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
   if (!known) add_generate(app, exit_code);
 }
 
+// What stands first is a subcommand, or an option of the program itself.
+void check_subcommand(const CLI::App& app, const Words& words) {
+  if (words.empty()) throw CLI::ValidationError("the command", allowed_subcommands(app));
+  const auto& first = words.front();
+  if (first.starts_with('-') || app.get_subcommand_no_throw(first) != nullptr) return;
+  throw CLI::ValidationError(allowed_subcommands(app));
+}
+
 int usage_error(const CLI::ParseError& error, const Words& words) {
   const auto called = words.empty() ? std::string() : words.front();
   complain(called.empty() ? "usage" : called, error.what());
@@ -113,6 +121,7 @@ int usage_error(const CLI::ParseError& error, const Words& words) {
 int parse_and_run(CLI::App& app, const Words& words, int& exit_code) {
   CLI::App* taker = nullptr;
   try {
+    check_subcommand(app, words);
     auto line = split_line(app, words);
     taker = line.taker;
     command_words() = std::move(line.command);

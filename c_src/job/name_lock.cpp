@@ -48,6 +48,7 @@ Status remove_ours(int jobs, const std::string& aside, int directory) {
     }
     if (::unlinkat(jobs, aside.c_str(), AT_REMOVEDIR) == 0) return Done{};
     auto error = Error::last(Stage::kFile, aside);
+    if (error.code == ENOENT) return Done{};  // remove_aside() was quicker
     if (error.code != ENOTEMPTY || !any) return error;
   }
   return Error{ENOTEMPTY, Stage::kFile, aside};
@@ -78,7 +79,6 @@ Result<NameLock> NameLock::take(int jobs, const std::string& name) {
 Status NameLock::remove(const std::string& name) && {
   const auto jobs = open_at(directory(), "..", O_PATH | O_DIRECTORY);
   if (!jobs) return jobs.error();
-  // No valid_name(), so that nobody takes it for a job's.
   const auto aside = fmt::format("-{}.{}.{}", name, ::getpid(), directory());
   if (::renameat(jobs->get(), name.c_str(), jobs->get(), aside.c_str()) < 0) {
     return Error::last(Stage::kFile, name);
@@ -98,6 +98,14 @@ void NameLock::close_all_but(UniqueFd& other) {
     kept[i]->reset(::dup3(kept[i]->get(), kFirst + static_cast<int>(i), O_CLOEXEC));
   }
   process::close_from(kFirst + static_cast<int>(kept.size()), false);
+}
+
+// No valid_name(), so that nobody takes it for a job's.
+bool is_aside(std::string_view name) { return name.starts_with('-'); }
+
+void remove_aside(int jobs, const std::string& name) {
+  const auto directory = open_trusted(jobs, name);
+  if (directory) (void)remove_ours(jobs, name, directory->get());
 }
 
 bool is_locked(int directory) {

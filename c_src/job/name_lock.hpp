@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -36,5 +37,11 @@ class NameLock {
 
 /// Whether somebody holds the lock in the job's |directory|.
 bool is_locked(int directory);
+
+/// Whether |name| in the directory of all jobs is that of one on its way out, see remove().
+bool is_aside(std::string_view name);
+
+/// Carries such a removal to its end; what is not ours in it stays, and it too.
+void remove_aside(int jobs, const std::string& name);
 
 }  // namespace contained::job

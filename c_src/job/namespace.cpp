@@ -13,6 +13,7 @@
 #include "base/file.hpp"
 #include "job/home.hpp"
 #include "job/job.hpp"
+#include "job/name_lock.hpp"
 #include "job/record.hpp"
 
 namespace contained::job {
@@ -25,15 +26,17 @@ struct CloseDir {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-// Names in the directory |path| beneath |dirfd| that can be those of jobs or namespaces.
-std::vector<std::string> names_in(int dirfd, const std::string& path) {
+// Names in the directory |path| beneath |dirfd|, without |wanted| those that can be a job's or a
+// namespace's.
+std::vector<std::string> names_in(int dirfd, const std::string& path,
+                                  bool (*wanted)(std::string_view) = valid_name) {
   std::vector<std::string> names;
   auto opened = open_at(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!opened) return names;
   const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(opened->release()));
   if (!directory) return names;
   while (const auto* entry = ::readdir(directory.get())) {
-    if (valid_name(entry->d_name)) names.emplace_back(entry->d_name);
+    if (wanted(entry->d_name)) names.emplace_back(entry->d_name);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -169,6 +172,10 @@ void Namespace::renew_plot() {
 }
 
 std::vector<std::string> Namespace::names() const { return names_in(jobs(), "."); }
+
+void Namespace::sweep_names() const {
+  for (const auto& aside : names_in(jobs(), ".", is_aside)) remove_aside(jobs(), aside);
+}
 
 Result<UniqueFd> Namespace::job(const std::string& name) const {
   return open_trusted(jobs(), name);

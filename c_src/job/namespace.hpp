@@ -48,6 +48,9 @@ class Namespace {
   /// The names of its jobs, running or not, sorted.
   std::vector<std::string> names() const;
 
+  /// Removes what a removal that was killed has left beside them.
+  void sweep_names() const;
+
   /// The directory of one. ENOENT.
   Result<UniqueFd> job(const std::string& name) const;
 

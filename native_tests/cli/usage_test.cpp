@@ -28,6 +28,16 @@ void expect_answers(const Words& front, const Words& back, const std::vector<Mis
   }
 }
 
+TEST(Usage, OfTheProgram) {
+  const auto none = run_program(contained({}));
+  EXPECT_EQ(none.code(), 2);
+  EXPECT_THAT(none.err, StartsWith("contained: usage: the command: must be one of "));
+  const auto wrong = run_program(contained({"nosuch"}));
+  EXPECT_EQ(wrong.code(), 2);
+  EXPECT_THAT(wrong.err, StartsWith("contained: nosuch: must be one of "));
+  EXPECT_THAT(wrong.err, HasSubstr(" run "));
+}
+
 TEST(Usage, OfJob) {
   expect_answers(
       {"job"}, {},

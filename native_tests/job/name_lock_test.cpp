@@ -80,6 +80,21 @@ TEST_F(Names, RemovalLeavesWhatIsNotOurs) {
   EXPECT_EQ(std::move(*first).remove("a").error().code, ENOTEMPTY);
 }
 
+TEST_F(Names, ARemovalThatWasKilledIsCarriedOn) {
+  for (const char* name : {"-a.1.2", "-b.1.2"}) {
+    std::filesystem::create_directory(temp_.path(name));
+    temp_.file(std::string(name) + "/lock", "", 0600);
+  }
+  temp_.file("-b.1.2/other", "", 0600);
+  for (const char* name : {"-a.1.2", "-b.1.2"}) {
+    EXPECT_TRUE(is_aside(name));
+    remove_aside(jobs_.get(), name);
+  }
+  EXPECT_FALSE(is_aside("c"));
+  EXPECT_FALSE(std::filesystem::exists(temp_.path("-a.1.2")));
+  EXPECT_TRUE(std::filesystem::exists(temp_.path("-b.1.2/other")));
+}
+
 // Many that take and remove: whoever has it has a directory that is there.
 TEST_F(Names, OneAtATimeAmongManyThatTakeAndRemove) {
   std::atomic<int> holders = 0;
