@@ -107,7 +107,8 @@ void add_subcommands(CLI::App& app, const Words& words, int& exit_code) {
 void check_subcommand(const CLI::App& app, const Words& words) {
   if (words.empty()) throw CLI::ValidationError("the command", allowed_subcommands(app));
   const auto& first = words.front();
-  if (first.starts_with('-') || app.get_subcommand_no_throw(first) != nullptr) return;
+  const auto is_it = [&first](const CLI::App* command) { return command->check_name(first); };
+  if (first.starts_with('-') || !app.get_subcommands(is_it).empty()) return;
   throw CLI::ValidationError(allowed_subcommands(app));
 }
 
