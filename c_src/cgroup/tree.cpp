@@ -248,9 +248,9 @@ std::vector<std::string> stale_trees(const std::string& base) {
 
 Result<bool> sweep(const std::string& base, const std::string& name, const std::string& hierarchy) {
   if (!parse_tree_name(name)) return Error{EINVAL, Stage::kCgroup, name};
-  if (is_gone_or_goes(AT_FDCWD, fmt::format("{}/{}", base, name))) return true;
   const auto dir = open_base(base);
   if (!dir) return dir.error();
+  if (is_gone_or_goes(dir->get(), name)) return true;
   return sweep_once(dir->get(), name, hierarchy);
 }
 
