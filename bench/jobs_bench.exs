@@ -25,7 +25,11 @@ defmodule Bench.Jobs do
   end
 
   defp row_in(program, directory) do
-    env = [{"CONTAINED_RUNTIME_DIR", directory}, {"CONTAINED_LOG_DIR", directory}]
+    env = [
+      {"CONTAINED_RUNTIME_DIR", directory},
+      {"CONTAINED_LOG_DIR", Path.join(directory, "logs")}
+    ]
+
     job = fn words -> System.cmd(program, ["job", "bench" | words], env: env) end
     {"", 0} = job.(~w(run job0 sleep 300))
 
