@@ -71,9 +71,11 @@ Received receive(int control) {
   message.msg_iovlen = 1;
   message.msg_control = aside.data();
   message.msg_controllen = aside.size();
+  // One that ends with a request unread has the socket reset, which is told once and before what it
+  // has sent.
   do {
     received.size = ::recvmsg(control, &message, MSG_DONTWAIT);
-  } while (received.size < 0 && errno == EINTR);
+  } while (received.size < 0 && (errno == EINTR || errno == ECONNRESET));
   const auto* const header = received.size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
   if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) return received;
   ucred who;

@@ -4,13 +4,17 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <variant>
 
+#include "process/stub_word.hpp"
 #include "support/child_run.hpp"
 #include "support/stub_run.hpp"
 
@@ -216,6 +220,29 @@ TEST_P(Stubs, ManySessionsLeaveNothingBehind) {
   EXPECT_EQ(test::open_descriptors(), before);
   EXPECT_EQ(::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD);
+}
+
+// As when a stop goes on while its last process is dying: unix(7) tells of the reset before what
+// was sent.
+TEST(StubEvents, ComeFromOneThatHasNotReadAllBeforeItsEnd) {
+  std::array<int, 2> ends = {-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const UniqueFd worker(ends[0]);
+  UniqueFd stub(ends[1]);
+  ASSERT_TRUE(stub_signal(worker.get(), SIGTERM, true));
+  StubWord word;
+  word.kind = StubWord::Kind::kLeaderExited;
+  word.status = {.exited = false, .code = SIGTERM};
+  ASSERT_EQ(::send(stub.get(), &word, sizeof word, 0), ssize_t{sizeof word});
+  stub.reset();
+  const auto first = read_stub(worker.get());
+  ASSERT_TRUE(first);
+  const auto* exited = std::get_if<StubLeaderExited>(&*first);
+  ASSERT_NE(exited, nullptr);
+  EXPECT_EQ(exited->status, word.status);
+  const auto second = read_stub(worker.get());
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(std::holds_alternative<StubClosed>(*second));
 }
 
 }  // namespace
