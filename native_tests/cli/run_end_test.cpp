@@ -31,6 +31,10 @@ std::string family(const TempDir& directory) {
          directory.path("leader") + "; wait";
 }
 
+// Of whom both processes were killed, the groups are left to the next one, which looks for them
+// when it has started its command.
+void sweep() { EXPECT_EQ(run_program(run_asked({"sleep", "0.3"})).code(), 0); }
+
 pid_t worker_of(pid_t front) {
   pid_t worker = 0;
   contained::test::before_long([&] {
@@ -120,12 +124,14 @@ TEST(RunEnd, AFullPipeDoesNotHideTheEnd) {
   EXPECT_FALSE(lives(child));
 }
 
-// Any program that holds our stdin is what a VM is to the library: here a shell that is killed.
+// Any program that holds our stdin is what a VM is to the library: here a shell that is killed,
+// and with it all of its group, to which we do not belong.
 TEST(RunEnd, ItDiesWithTheProgramThatHoldsItsStdin) {
   const TempDir directory;
-  Program program({.words = {"/bin/sh", "-c",
-                             "sleep 600 | " CONTAINED_CLI_PATH " run --kill-on-close sh -c \"" +
-                                 family(directory) + "\""}});
+  const auto script = directory.file("family", family(directory), 0600);
+  Program program(
+      {.words = {"/bin/sh", "-c",
+                 "sleep 600 | setsid " CONTAINED_CLI_PATH " run --kill-on-close sh " + script}});
   const pid_t leader = pid_in(directory.path("leader"));
   const pid_t child = pid_in(directory.path("child"));
   ::kill(-program.pid(), SIGKILL);
@@ -168,6 +174,7 @@ TEST(RunEnd, InAPidNamespaceNothingSurvivesBoth) {
   ::kill(worker, SIGKILL);
   program.signal(SIGKILL);
   EXPECT_TRUE(dies(init.front()));
+  sweep();
 }
 
 TEST(RunEnd, WithoutIsolationTheLeaderDiesWithBoth) {
@@ -180,7 +187,8 @@ TEST(RunEnd, WithoutIsolationTheLeaderDiesWithBoth) {
   ::kill(worker, SIGKILL);
   program.signal(SIGKILL);
   EXPECT_TRUE(dies(leader));
-  ::kill(child, SIGKILL);
+  sweep();
+  EXPECT_TRUE(dies(child));
 }
 
 // One that is killed so many microseconds after its start: the front, or the worker if it is there.
@@ -212,6 +220,7 @@ TEST(RunEnd, RacesLeaveNothing) {
   for (auto& thread : threads) thread.join();
   EXPECT_TRUE(
       contained::test::before_long([&] { return contained::test::processes_with(mark).empty(); }));
+  sweep();
 }
 
 }  // namespace
