@@ -41,6 +41,13 @@ class Cgroup : public testing::Test {
     }
   }
 
+  // Killed, it would leave its group.
+  void TearDown() override {
+    if (program_.pid() <= 0) return;
+    program_.signal(SIGTERM);
+    program_.wait();
+  }
+
   contained::test::TempDir directory_;
   Program program_;
   std::string pid_;
