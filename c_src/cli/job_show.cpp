@@ -11,6 +11,7 @@
 #include "cgroup/quarters.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
+#include "cli/usage_json.hpp"
 #include "job/life.hpp"
 
 namespace contained::cli {
@@ -87,31 +88,14 @@ std::string branch_of(const JobList& asked, const job::Namespace& space, const j
   return text;
 }
 
-template <class Value>
-void put_known(Json& json, const char* key, const std::optional<Value>& value) {
-  if (value) json[key] = *value;
-}
-
 Json job_json(const job::Outcome& outcome) {
   Json json;
   json[outcome.exited ? "exited" : "signaled"] = outcome.code;
   json["reason"] = outcome.reason;
   json["core_dumped"] = outcome.core_dumped;
   json["ended"] = outcome.ended_ms;
-  json["left_behind"] = outcome.left_behind;
-  json["unkilled"] = outcome.unkilled;
-  json["wall_us"] = outcome.wall_us;
-  json["user_us"] = outcome.user_us;
-  json["system_us"] = outcome.system_us;
-  json["max_rss_kb"] = outcome.max_rss_kb;
+  put_usage(json, outcome);
   json["log_dropped"] = outcome.log_dropped;
-  put_known(json, "memory_peak", outcome.memory_peak);
-  put_known(json, "oom_kills", outcome.oom_kills);
-  put_known(json, "io_read", outcome.io_read);
-  put_known(json, "io_written", outcome.io_written);
-  put_known(json, "pids_peak", outcome.pids_peak);
-  if (!outcome.limits_hit.empty()) json["limits_hit"] = outcome.limits_hit;
-  if (!outcome.not_applied.empty()) json["not_applied"] = outcome.not_applied;
   return json;
 }
 

@@ -10,6 +10,7 @@
 #include "base/signals.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/units.hpp"
+#include "cli/usage_json.hpp"
 #include "engine/not_started.hpp"
 
 namespace contained::cli {
@@ -19,11 +20,6 @@ using Json = nlohmann::ordered_json;
 
 std::string document(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-template <class Value>
-void put(Json& json, const char* key, const std::optional<Value>& value) {
-  if (value) json[key] = *value;
 }
 
 Json status_of(const protocol::Ended& ended) {
@@ -51,19 +47,7 @@ int exit_code_of(const protocol::Ended& ended) {
 std::string json_of(const protocol::Ended& ended, std::int64_t pid) {
   auto json = status_of(ended);
   json["pid"] = pid;
-  json["left_behind"] = ended.left_behind;
-  json["unkilled"] = ended.unkilled;
-  json["wall_us"] = ended.wall_us;
-  json["user_us"] = ended.user_us;
-  json["system_us"] = ended.system_us;
-  json["max_rss_kb"] = ended.max_rss_kb;
-  put(json, "memory_peak", ended.memory_peak);
-  put(json, "oom_kills", ended.oom_kills);
-  put(json, "io_read", ended.io_read);
-  put(json, "io_written", ended.io_written);
-  put(json, "pids_peak", ended.pids_peak);
-  if (!ended.limits_hit.empty()) json["limits_hit"] = ended.limits_hit;
-  if (!ended.not_applied.empty()) json["not_applied"] = ended.not_applied;
+  put_usage(json, ended);
   return document(json);
 }
 

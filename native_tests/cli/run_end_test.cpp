@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "base/proc.hpp"
+#include "cgroup/layout.hpp"
+#include "cgroup/tree.hpp"
 #include "support/looking.hpp"
 #include "support/program.hpp"
 #include "support/temp_dir.hpp"
@@ -31,9 +33,21 @@ std::string family(const TempDir& directory) {
          directory.path("leader") + "; wait";
 }
 
+bool nothing_is_stale() {
+  const auto layout = contained::cgroup::find_layout();
+  const auto base = layout ? contained::cgroup::choose_base(*layout, {})
+                           : contained::Result<std::string>(layout.error());
+  return !base || contained::cgroup::stale_trees(*base).empty();
+}
+
 // Of whom both processes were killed, the groups are left to the next one, which looks for them
 // when it has started its command.
-void sweep() { EXPECT_EQ(run_program(run_asked({"sleep", "0.3"})).code(), 0); }
+void sweep() {
+  Program next(run_asked({"sleep", "600"}));
+  EXPECT_TRUE(contained::test::before_long(nothing_is_stale));
+  next.signal(SIGTERM);
+  next.wait();
+}
 
 pid_t worker_of(pid_t front) {
   pid_t worker = 0;
