@@ -24,6 +24,7 @@ void put_program(Json& json, const protocol::Start& start) {
   json["command"] = start.args;
   if (start.path) json["path"] = *start.path;
   if (start.cd) json["directory"] = *start.cd;
+  if (start.terminal) json["pty"] = {start.terminal->size.rows, start.terminal->size.columns};
   json["clear_env"] = start.clear_env;
   auto env = Json::object();
   for (const auto& [name, value] : start.env) env[name] = value ? Json(*value) : Json(nullptr);
