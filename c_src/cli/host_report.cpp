@@ -45,7 +45,8 @@ std::vector<std::string> advice_on_groups(const Host& host) {
     advice.push_back(fmt::format(
         "No limit works in {}: it has no controllers to give, or processes stand in it. {}",
         host.base,
-        host.systemd ? "Give the unit Delegate=yes and DelegateSubgroup=main (systemd 254)."
+        host.systemd ? "Give the unit Delegate=yes and DelegateSubgroup=main; before systemd 254 "
+                           "--take-over (of a launcher: take_over: true) does what the latter does."
                      : "Move them to a sub-group: --cgroup-base names another directory."));
   }
   if (host.containment == "hybrid") {
@@ -96,7 +97,7 @@ std::string advice_on_linger(const Host& host) {
 std::string advice_on_jobs(const Host& host) {
   const bool ends = std::any_of(host.spaces.begin(), host.spaces.end(),
                                 [](const auto& space) { return !space.outlives; });
-  const bool will_end = host.spaces.empty() && !outlives_unit(host.base, host.unit_directory);
+  const bool will_end = host.spaces.empty() && !outlives_unit(host.jobs_base, host.unit_directory);
   if (!ends && !will_end) return advice_on_linger(host);
   if (host.unit.starts_with("session-")) {
     return fmt::format(
