@@ -29,12 +29,8 @@ bool is_marked(const std::string& path, const char* attribute) {
 }
 
 // systemd.exec(5) sets user.delegate since 251, trusted.delegate (which only root sees) since 236.
-bool is_marked(const std::string& path) {
-  return is_marked(path, "user.delegate") || is_marked(path, "trusted.delegate");
-}
-
 bool is_delegated(int dirfd, const std::string& path, const Caller& caller) {
-  if (is_marked(path)) return true;
+  if (is_marked(path, "user.delegate") || is_marked(path, "trusted.delegate")) return true;
   if (caller.uid == 0 && caller.systemd) return false;
   struct stat info = {};
   return ::fstat(dirfd, &info) == 0 && info.st_uid == caller.uid;
@@ -90,7 +86,6 @@ Result<std::string> choose_base(const Layout& layout, std::string_view wanted,
   for (auto path = layout.own; path.size() >= layout.mountpoint.size();
        path.resize(path.rfind('/'))) {
     if (is_base(path, caller)) return path;
-    if (!caller.leaves && is_marked(path)) break;
   }
   const auto own = open_at(AT_FDCWD, layout.own, O_RDONLY | O_DIRECTORY, Stage::kCgroup);
   if (!own) return own.error();

@@ -95,7 +95,6 @@ Result<Layout> find_layout(const Outlook& outlook);
 struct Caller {
   uid_t uid = 0;         ///< effective
   bool systemd = false;  ///< it manages the hierarchy, see sd_booted(3)
-  bool leaves = false;   ///< what it builds is not to end with the unit that it is in
 };
 Caller current_caller();
 
@@ -107,9 +106,6 @@ Caller current_caller();
 ///
 /// Delegated is what carries the user.delegate or trusted.delegate xattr, and what |caller| owns,
 /// except that root under systemd owns everything and may claim none of it.
-///
-/// A group with one of these xattrs is a unit's, and systemd kills what is left in it: only who
-/// |leaves| looks above it, as a user may below his own manager.
 Result<std::string> choose_base(const Layout& layout, std::string_view wanted,
                                 const Caller& caller = current_caller());
 

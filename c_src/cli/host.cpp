@@ -110,9 +110,6 @@ void look_for_groups(Host& host) {
   host.features.push_back({"cgroup.freeze", is_there(tree + "/cgroup.freeze")});
   (void)ground->destroy();
   host.delegated = !host.base.empty() && is_delegated(host.base);
-  const auto layout = cgroup::find_layout();
-  const auto plots = layout ? job::base_of_plots(*layout) : layout.error();
-  host.jobs_base = plots && !tree.empty() ? *plots : host.base;
 }
 
 void look_for_calls(Host& host) {

@@ -20,7 +20,6 @@ struct Host {
   /// Of cgroup::Ground: what a launcher gets here.
   std::string containment;
   std::string base;                ///< where launchers' trees are made; empty: nowhere
-  std::string jobs_base;           ///< and namespaces of jobs, unless told otherwise
   std::optional<Error> no_groups;  ///< why, of best_effort
   bool delegated = false;          ///< an attribute of the base says so, or it is ours
   std::vector<std::string> limits;

@@ -12,6 +12,7 @@
 #include "cgroup/controllers.hpp"
 #include "cgroup/group.hpp"
 #include "cgroup/knobs.hpp"
+#include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
 #include "cgroup/text.hpp"
 
@@ -22,8 +23,8 @@ constexpr char kKeepers[] = "keepers";
 
 std::string directory_name(const std::string& name) { return "contained-jobs-" + name; }
 
-// What limits need. Not where processes are: the kernel would let some controllers be given there, and
-// nobody enter what is below (cgroup-v2.rst, "Threads": the children's domains are invalid).
+// What limits need. Not where processes are: the kernel would let some controllers be given there,
+// and nobody enter what is below (cgroup-v2.rst, "Threads": the children's domains are invalid).
 void give_controllers(int base) {
   auto wanted = cgroup::usable_controllers(base);
   constexpr std::array kOfLimits = {"cpu", "cpuset", "io", "memory", "pids"};
@@ -91,15 +92,9 @@ Result<Plot> make_plot(const std::string& name, const Heir& heir, const std::str
   const auto layout = cgroup::find_layout();
   if (!layout && layout.error().code == ENODEV) return make_v1(name, heir, base);
   if (!layout) return layout.error();
-  const auto chosen = base_of_plots(*layout, base);
+  const auto chosen = cgroup::choose_base(*layout, base);
   if (!chosen) return chosen.error();
   return make_in(*chosen, name, heir, {});
-}
-
-Result<std::string> base_of_plots(const cgroup::Layout& layout, const std::string& wanted) {
-  auto caller = cgroup::current_caller();
-  caller.leaves = true;
-  return cgroup::choose_base(layout, wanted, caller);
 }
 
 bool is_usable(const Plot& plot) {

@@ -11,7 +11,6 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "cgroup/layout.hpp"
 
 namespace contained::job {
 
@@ -26,12 +25,8 @@ struct Plot {
   std::string hierarchy;  ///< of v1, see cgroup::Group
 };
 
-/// Where plots are made: |wanted|, or a group that does not end with the unit that we are in, where
-/// there is one. See cgroup::choose_base().
-Result<std::string> base_of_plots(const cgroup::Layout& layout, const std::string& wanted = {});
-
-/// Makes it, or finds it made, below |base| (empty: base_of_plots()), gives its controllers to it
-/// and, when the heir is another user, the directory to him (cgroup-v2.rst, "Model of
+/// Makes it, or finds it made, below |base| (empty: cgroup::choose_base()), gives its controllers
+/// to it and, when the heir is another user, the directory to him (cgroup-v2.rst, "Model of
 /// Delegation"). EEXIST: it is another's. ENOTSUP: v1 is not given away, its members could freeze
 /// and move what is not theirs (systemd's CGROUP_DELEGATION). Else why no group can be made here.
 Result<Plot> make_plot(const std::string& name, const Heir& heir, const std::string& base = {});

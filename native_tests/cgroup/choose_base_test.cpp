@@ -90,16 +90,6 @@ TEST_F(ChooseBase, RootUnderSystemdTakesWhatIsMarkedDelegated) {
   EXPECT_EQ(choose({0, true}).value(), tree.path("outer/middle/own"));
 }
 
-TEST_F(ChooseBase, AUnitsGroupIsTheBorderForAllButWhoLeaves) {
-  const auto own = tree.path("outer/middle/own");
-  if (::setxattr(own.c_str(), "user.delegate", "1", 1, 0) != 0 &&
-      ::setxattr(own.c_str(), "trusted.delegate", "1", 1, 0) != 0) {
-    GTEST_SKIP() << "needs a temporary directory with user xattrs, or trusted ones and CAP_SYS_ADMIN";
-  }
-  EXPECT_EQ(choose(user()).value(), own);
-  EXPECT_EQ(choose({::geteuid(), true, true}).value(), ::geteuid() == 0 ? own : tree.path("outer/middle"));
-}
-
 TEST_F(ChooseBase, NobodyElseMayUseTheRoot) {
   const FixtureTree flat({file("cgroup.procs", "1\n"), group("own", "77\n")});
   const Layout layout{flat.root(), flat.path("own")};

@@ -2,7 +2,7 @@ defmodule Contained.SystemdTest do
   # Contained in units of systemd, as its guides have it: `scripts/test-vm systemd`.
   use Contained.Case, async: false
 
-  import Contained.Proc, only: [kill: 2, marked: 1]
+  import Contained.Proc, only: [marked: 1]
   import Contained.Units
 
   @moduletag :port
@@ -14,31 +14,24 @@ defmodule Contained.SystemdTest do
     :ok
   end
 
-  # What the VM of a unit is to do.
-  defp main(name, more \\ []) do
+  # What the program of a unit is to do: a VM takes half a minute to start here, a shell does not.
+  defp vm(function, more \\ []) do
     report = report_file()
-    {report, [{"MAIN", name}, {"REPORT", report} | more]}
+
+    code =
+      "exec elixir -pa #{Application.app_dir(:contained, "ebin")} -e Contained.VM.Guest.#{function}"
+
+    {report, [{"MAIN", code}, {"REPORT", report} | more]}
   end
 
   defp gone?(unit), do: not File.exists?(group(unit))
   defp await(fun), do: eventually(fun, within(6_000))
 
-  describe "a VM as a service with Delegate=yes" do
-    test "has limits, and leaves nothing when it is killed, restarted or stopped" do
-      text = of_guide("delegation", "app.service")
-
-      lives =
-        for mode <- ~w(control-group mixed process) do
-          {report, environment} = main("service", [{"TAKE_OVER", "1"}])
-          text = String.replace(text, "KillMode=mixed", "KillMode=" <> mode)
-          text = text <> "Restart=always\nRestartSec=1\n[Unit]\nStartLimitIntervalSec=0\n"
-          {define("test-#{mode}.service", text, environment), report}
-        end
-
-      lives |> Task.async_stream(&live/1, timeout: :infinity, ordered: false) |> Stream.run()
-    end
-
-    defp live({unit, report}) do
+  describe "a service with Delegate=yes, here a VM" do
+    test "has limits, and leaves nothing when it is killed or stopped" do
+      {report, environment} = vm("service", [{"TAKE_OVER", "1"}])
+      text = of_guide("delegation", "app.service") <> "Restart=always\nRestartSec=1\n"
+      unit = define("app.service", text, environment)
       systemctl(["start", unit])
       first = told(report)
       assert_groups(first, unit)
@@ -46,12 +39,8 @@ defmodule Contained.SystemdTest do
       second = told(report, first)
       await(fn -> marked(first.marker) == [] end)
       assert_groups(second, unit)
-      systemctl(["restart", unit])
-      third = told(report, second)
-      await(fn -> marked(second.marker) == [] end)
-      assert_groups(third, unit)
       systemctl(["stop", unit])
-      await(fn -> marked(third.marker) == [] and gone?(unit) end)
+      await(fn -> marked(second.marker) == [] and gone?(unit) end)
       assert show(unit, "Result") == "success"
     end
 
@@ -64,52 +53,68 @@ defmodule Contained.SystemdTest do
     end
   end
 
-  describe "a VM as a service without Delegate" do
-    test "root's is contained in the unit's group, without limits" do
-      report = plain([])
-      assert %{containment: :cgroup2, limits: limits, cgroup: tree} = report.groups
-      assert Path.dirname(tree) == group("test-plain.service")
-      refute :memory in limits
-      assert_advised(report)
+  describe "a service with Delegate=yes, here contained supervise" do
+    for mode <- ~w(control-group mixed process) do
+      test "leaves nothing when it is killed, restarted or stopped by KillMode=#{mode}" do
+        main =
+          ~s(exec contained supervise -n --take-over --memory 64M -- sh -c "setsid sleep 1234 & exec sleep 1234")
 
-      assert {:ok, %{stdout: "0::/system.slice/test-plain.service/contained-" <> _}} =
-               report.plain
+        text =
+          String.replace(of_guide("delegation", "app.service"), "=mixed", "=#{unquote(mode)}")
 
-      assert outside() == []
+        unit =
+          define("app.service", text <> "SuccessExitStatus=143\nRestart=always\nRestartSec=1\n", [
+            {"MAIN", main}
+          ])
+
+        systemctl(["start", unit])
+        first = sleepers([])
+        systemctl(["kill", "--kill-who=main", "-s", "KILL", unit])
+        second = sleepers(first)
+        systemctl(["restart", unit])
+        sleepers(second)
+        systemctl(["stop", unit])
+        await(fn -> marked("1234") == [] and gone?(unit) end)
+        assert show(unit, "Result") == "success"
+      end
     end
 
-    test "another user's is contained by the tree of its processes" do
-      report = plain(["User=app"])
-      assert %{containment: :best_effort, limits: [], cgroup: ""} = report.groups
-      assert_advised(report)
-      assert {:ok, %{stdout: "0::/system.slice/test-plain.service\n"}} = report.plain
-      assert outside() == []
+    # Two, in a group of their own with a limit, none of which was there before.
+    defp sleepers(before) do
+      await(fn ->
+        match?([_, _], marked("1234")) and marked("1234") -- before == marked("1234")
+      end)
+
+      [one, two] = marked("1234")
+      place = File.read!("/proc/#{one}/cgroup")
+      assert "0::/system.slice/app.service/contained-" <> _ = place
+      assert File.read!("/proc/#{two}/cgroup") == place
+
+      assert File.read!(
+               "/sys/fs/cgroup" <> String.slice(String.trim(place), 3..-1) <> "/memory.max"
+             ) == "67108864\n"
+
+      [one, two]
+    end
+  end
+
+  describe "a service without Delegate" do
+    test "is, as root, contained in the unit's group, without limits" do
+      assert {"0::/system.slice/run-" <> place, 0} =
+               run([], ~w(contained run cat /proc/self/cgroup))
+
+      assert place =~ ~r"^u\d+.service/contained-[^/]+/default/1\n$"
+      assert {said, 125} = run([], ~w(contained run --memory 64M true))
+      assert said =~ "contained info"
     end
 
-    defp plain(lines) do
-      {file, environment} = main("service")
-      lines = ["[Service]", "ExecStart=/srv/app/bin/app" | lines]
-      unit = define("test-plain.service", Enum.join(lines, "\n") <> "\n", environment)
-      systemctl(["start", unit])
-      report = told(file)
-      Process.put(:outside, trees() -- trees(group(unit)))
-      systemctl(["stop", unit])
-      await(fn -> marked(report.marker) == [] and gone?(unit) end)
-      report
-    end
+    test "is, as another user, contained by the tree of its processes" do
+      assert {"0::/system.slice/run-" <> place, 0} =
+               run(["User=app"], ~w(contained run cat /proc/self/cgroup))
 
-    # This VM has a tree of its own, in the unit of the leg.
-    defp outside,
-      do: Process.get(:outside) -- trees("/sys/fs/cgroup/system.slice/contained-vm.service")
-
-    defp trees(below \\ "/sys/fs/cgroup") do
-      {said, 0} = System.cmd("find", [below, "-type", "d", "-name", "contained-[0-9]*"])
-      String.split(said)
-    end
-
-    defp assert_advised(report) do
-      assert {:error, %{reason: :enotsup, stage: :limit} = error} = report.limited
-      assert Exception.message(error) =~ "Delegate=yes"
+      assert place =~ ~r"^u\d+.service\n$"
+      assert {said, 125} = run(["User=app"], ~w(contained run --memory 64M true))
+      assert said =~ "contained info"
     end
 
     test "contained info says what to put into the unit" do
@@ -129,7 +134,7 @@ defmodule Contained.SystemdTest do
       jobs = define("jobs.service", of_guide("jobs", "jobs.service"))
       systemctl(["start", jobs])
       assert File.dir?(group(jobs) <> "/contained-jobs-builds")
-      {report, environment} = main("keeper", [{"NAMESPACE", "builds"}])
+      {report, environment} = vm("keeper", [{"NAMESPACE", "builds"}])
       unit = define("test-keeper.service", "[Service]\nExecStart=/srv/app/bin/app\n", environment)
       systemctl(["start", unit])
       first = told(report)
@@ -163,8 +168,8 @@ defmodule Contained.SystemdTest do
       do: System.cmd("contained", ["job", namespace | args], stderr_to_stdout: true)
 
     defp limited(namespace) do
-      args = ~w(run -f -L --memory 64M seen cat /proc/self/cgroup)
-      assert {said, 0} = job(namespace, args)
+      assert {_, 0} = job(namespace, ~w(run -f --memory 64M seen cat /proc/self/cgroup))
+      {said, 0} = job(namespace, ~w(logs seen))
       said
     end
 
@@ -227,7 +232,7 @@ defmodule Contained.SystemdTest do
   end
 
   test "a daemon with ready: :notify has a socket of its own, not that of the VM's unit" do
-    {report, environment} = main("notified")
+    {report, environment} = vm("notified")
 
     text =
       "[Service]\nType=notify\nNotifyAccess=all\nTimeoutStartSec=infinity\nExecStart=/srv/app/bin/app\n"
@@ -249,10 +254,13 @@ defmodule Contained.SystemdTest do
     end
 
     test "keeps his jobs, also beyond a restart of his service, as long as he lingers" do
-      {report, environment} = main("keeper", [{"NAMESPACE", "nightly"}])
-      define_users("app.service", of_guide("jobs", "app.service"), environment)
+      main =
+        "contained job nightly run db sleep 1000; contained run true; echo $?; exec sleep 1000"
+
+      define_users("app.service", of_guide("jobs", "app.service"), [{"MAIN", main}])
       assert {_, 0} = as_app(~w(systemctl --user start app))
-      first = told(report)
+      await(fn -> nightly("check -v db") == {"db: running\n", 0} end)
+      {shown, 0} = nightly("check --json db")
       assert {said, 0} = as_app(~w(contained info))
 
       assert said =~
@@ -260,24 +268,29 @@ defmodule Contained.SystemdTest do
 
       refute said =~ "enable-linger"
       assert {_, 0} = as_app(~w(systemctl --user restart app))
-      assert told(report, first).job == first.job
+      assert {_, 0} = as_app(~w(systemctl --user stop app))
+      assert nightly("check --json db") == {shown, 0}
 
       scope =
-        ~w(systemd-run --user --scope -q contained job nightly run --memory 50M make sleep 1000)
+        ~w(systemd-run --user --scope -q contained job nightly run --memory 50M make sleep 2345)
 
       assert {"", 0} = as_app(scope)
-      assert {"make: running\n", 0} = as_app(~w(contained job nightly check -v make))
+      assert {"make: running\n", 0} = nightly("check -v make")
       {_, 0} = System.cmd("loginctl", ["disable-linger", "app"])
-      await(fn -> not os_alive?(first.job) and not File.exists?("/run/user/4711") end)
+      await(fn -> marked("2345") == [] and not File.exists?("/run/user/4711") end)
     end
 
-    test "has limits in a scope that is delegated" do
+    defp nightly(words), do: as_app(~w(contained job nightly) ++ String.split(words))
+
+    test "has limits in a scope, in groups beside it" do
       scope = ~w(systemd-run --user --scope -q -p Delegate=yes contained run --take-over)
 
-      assert {"0::/user.slice/user-4711.slice/user@4711.service/app.slice/run-" <> place, 0} =
+      assert {"0::/user.slice/user-4711.slice/user@4711.service/app.slice/contained-" <> _, 0} =
                as_app(scope ++ ~w(--memory 64M cat /proc/self/cgroup))
 
-      assert place =~ ~r"^\w+.scope/contained-"
+      refute File.exists?(
+               "/sys/fs/cgroup/user.slice/user-4711.slice/user@4711.service/app.slice/main"
+             )
     end
   end
 end

@@ -22,10 +22,8 @@ defmodule Contained.Units do
     {:ok, program} = Program.locate()
     File.ln_s!(program, "/usr/local/bin/contained")
     File.mkdir_p!("/srv/app/bin")
-    ebin = Application.app_dir(:contained, "ebin")
-    # Which function of Contained.VM.Guest is in the environment of the unit.
-    command = ~s(exec elixir -pa #{ebin} -e "Contained.VM.Guest.$MAIN")
-    script("/srv/app/bin", "app", "#!/bin/sh\n#{command}\n")
+    # What the application does is in the environment of the unit.
+    script("/srv/app/bin", "app", ~s(#!/bin/sh\neval "$MAIN"\n))
   end
 
   @doc "The unit that a guide shows as that file."
@@ -57,8 +55,16 @@ defmodule Contained.Units do
     inherited =
       for variable <- @passed_on, value = System.get_env(variable), do: {variable, value}
 
-    lines = for {key, value} <- inherited ++ environment, do: ~s(Environment="#{key}=#{value}"\n)
+    lines =
+      for {key, value} <- inherited ++ environment,
+          do: ~s(Environment="#{key}=#{escape(value)}"\n)
+
     File.write!(Path.join(extra, "test.conf"), ["[Service]\n" | lines])
+  end
+
+  # systemd.syntax(7), "Quoting"; % begins a specifier.
+  defp escape(value) do
+    value |> String.replace(~r/["\\]/, "\\\\\\0") |> String.replace("%", "%%")
   end
 
   def systemctl(args) do
