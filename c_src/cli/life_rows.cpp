@@ -89,8 +89,8 @@ constexpr Row kLifeRows[] = {
      "How it is stopped: each signal and how long to wait, then SIGKILL", take_ladder},
     {"--stop-timeout", "TIME", "The same as --stop TERM:TIME", take_stop_timeout},
     {"--delay-to-sigkill,-k", "MS", "The same, a plain number in milliseconds", take_delay},
-    {"--signal-to", "WHOM", "Whom the signals of a stop reach: all or leader", take_target},
-    {"--linger", "WHAT",
+    {"--signal-to", "all|leader", "Whom the signals of a stop reach", take_target},
+    {"--linger", "kill|wait",
      "What is left when the command has exited: kill, or wait until it has ended "
      "by itself",
      take_linger},

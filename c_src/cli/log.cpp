@@ -96,8 +96,9 @@ constexpr LogValue kSize = {"--size,-s,--max-size", "SIZE", take_log_size, "a si
 constexpr LogValue kAge = {"--age,-T,--max-time", "TIME", take_log_age,
                            "whole seconds, such as 1h or 5d"};
 constexpr LogValue kKeep = {"--keep,-m,--max-files", "N", take_log_keep, "a number"};
-constexpr LogValue kStyle = {"--style", "WHICH", take_log_style, "rfc3339 or dmon"};
-constexpr LogValue kSync = {"--sync", "WHEN", take_log_sync, "none, line or interval"};
+constexpr LogValue kStyle = {"--style", "rfc3339|dmon", take_log_style, "rfc3339 or dmon"};
+constexpr LogValue kSync = {"--sync", "none|line|interval", take_log_sync,
+                            "none, line or interval"};
 constexpr LogValue kMode = {"--mode", "OCTAL", take_log_mode, "octal, 0 to 777"};
 constexpr LogValue kFacility = {"--facility,-f", "NAME", take_log_facility,
                                 "a facility of syslog(3) such as daemon or local0"};
