@@ -47,6 +47,7 @@ void find_program(protocol::Start& start) {
 // "user:group:more:groups", as dmon has it.
 process::IdentityRequest identity_request(const CommandOptions& options) {
   process::IdentityRequest request{std::nullopt, options.group, options.groups};
+  if (options.user_groups) request.groups = options.user_groups;
   if (!options.user) return request;
   auto parts = split_at(*options.user, ':');
   request.user = parts.front();
@@ -64,17 +65,29 @@ std::string why_no_identity(const Error& error, const std::string& culprit) {
                      error.subject == "user" ? "user" : "group");
 }
 
+// The option by which the value of a field, "user", "group" or "groups", was said.
+const char* option_of_field(const CommandOptions& options, const std::string& field) {
+  const auto parts = options.user ? split_at(*options.user, ':').size() : 0;
+  if (field == "user" || (field == "group" && parts > 1)) return options.user_option;
+  if (field == "group") return "--gid";
+  return parts > 2 || options.user_groups ? options.user_option : "--groups";
+}
+
+void check_groups(const CommandOptions& options) {
+  if (!options.groups || option_of_field(options, "groups") != options.user_option) return;
+  throw CLI::ValidationError(
+      "--groups", fmt::format("and groups behind {} exclude each other", options.user_option));
+}
+
 void look_up_identity(CommandOptions& options) {
   if (!options.user && !options.group && !options.groups) return;
+  check_groups(options);
   std::string culprit;
   auto found = process::look_up(identity_request(options), culprit);
   if (!found) {
     const auto& error = found.error();
-    const bool together = options.user && options.user->find(':') != std::string::npos;
-    const auto* const option = error.subject == "user" || together ? options.user_option
-                               : error.subject == "group"          ? "--gid"
-                                                                   : "--groups";
-    throw CLI::ValidationError(option, why_no_identity(error, culprit));
+    throw CLI::ValidationError(option_of_field(options, error.subject),
+                               why_no_identity(error, culprit));
   }
   auto& identity = options.start.identity;
   identity.uid = found->uid;

@@ -27,7 +27,8 @@ struct CommandOptions {
   const char* user_option = "--uid";
   std::optional<std::string> group;
   std::optional<std::vector<std::string>> groups;
-  std::vector<std::string> controllers;  ///< that must be there
+  std::optional<std::vector<std::string>> user_groups;  ///< said behind the user's name
+  std::vector<std::string> controllers;                 ///< that must be there
 
   CommandOptions();
 };

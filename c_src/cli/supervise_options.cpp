@@ -191,7 +191,7 @@ std::string take_user_and_groups(CommandOptions& to, const std::string& value) {
                                   [](const std::string& part) { return part.empty(); });
   if (!named) return "USER or USER:GROUP:..., names or numbers";
   to.user = parts.front();
-  if (parts.size() > 1) to.groups.emplace(parts.begin() + 1, parts.end());
+  if (parts.size() > 1) to.user_groups.emplace(parts.begin() + 1, parts.end());
   return {};
 }
 
