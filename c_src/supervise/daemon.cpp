@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "engine/exit_codes.hpp"
 
 namespace contained::supervise {
 namespace {
@@ -22,7 +23,7 @@ constexpr char kEnd = '\0';
 
 Parted failed(const Error& error) {
   fmt::print(stderr, "contained: {}\n", error.message());
-  return {true, kLost};
+  return {true, engine::kExitFailed};
 }
 
 void print(std::string_view text) { fmt::print(stderr, "{}", text); }
@@ -41,7 +42,7 @@ int hear_outcome(int pipe) {
     print(std::string_view(heard).substr(0, end));
     if (whole) return static_cast<unsigned char>(heard[end + 1]);
     print("contained: the supervisor was killed before it could start anything\n");
-    return kLost;
+    return engine::kExitFailed;
   }
 }
 
@@ -81,7 +82,7 @@ Parted daemonize() {
   ::setsid();
   // No longer the leader of its session, so that no terminal that it opens becomes its own.
   const pid_t last = ::fork();
-  if (last != 0) ::_exit(last < 0 ? kLost : 0);
+  if (last != 0) ::_exit(last < 0 ? engine::kExitFailed : 0);
   leave_streams();
   return {false, 0, Outset(std::move(pipe->write))};
 }

@@ -27,11 +27,10 @@ class Outset {
 /// What |daemonize| is in each of the two processes that return from it.
 struct Parted {
   bool caller = false;
-  int code = 0;  ///< of the caller: what settle() was told; kLost when the other died before
+  int code =
+      0;  ///< of the caller: what settle() was told; engine::kExitFailed when the other died before
   Outset outset = {};
 };
-
-inline constexpr int kLost = 125;
 
 /// The second process to return is in a session of its own, without a terminal to be had: its
 /// leader is gone. Its standard streams are /dev/null; directory, umask and environment stay.
