@@ -10,8 +10,10 @@
 #include "cli/exit_codes.hpp"
 #include "cli/report.hpp"
 #include "cli/supervise_options.hpp"
+#include "cli/supervise_plan.hpp"
 #include "cli/words.hpp"
 #include "engine/front.hpp"
+#include "sink/syslog_outlet.hpp"
 #include "supervise/daemon.hpp"
 #include "supervise/info.hpp"
 #include "supervise/pid_file.hpp"
@@ -101,6 +103,24 @@ int guard(const SuperviseOptions& options, supervise::Info& info, supervise::Out
   return code;
 }
 
+// Our own words, as of a daemon that has lost its stderr. The pid is that of the pid file.
+supervise::Outset::Voice syslog_voice(const SuperviseOptions& options) {
+  constexpr unsigned kDaemonError = 3 * 8 + 3;
+  struct Lines {
+    sink::Reports reports{-1};
+    sink::SyslogOutlet outlet;
+    explicit Lines(const std::string& socket)
+        : outlet({.ident = fmt::format("contained[{}]", ::getpid()),
+                  .priority = kDaemonError,
+                  .socket = socket},
+                 reports) {}
+  };
+  const auto lines = std::make_shared<Lines>(options.syslog_socket);
+  return [lines, name = options.command.start.args.front()](std::string_view text) {
+    lines->outlet.write(fmt::format("{}: {}\n", name, text), sink::Moment::now());
+  };
+}
+
 int run_supervise(const SuperviseOptions& options) {
   if (options.work_dir && ::chdir(options.work_dir->c_str()) < 0) {
     complain(Error::last(Stage::kChdir, *options.work_dir));
@@ -116,6 +136,7 @@ int run_supervise(const SuperviseOptions& options) {
     auto parted = supervise::daemonize();
     if (parted.caller) return parted.code;
     outset = std::move(parted.outset);
+    outset.use(syslog_voice(options));
   }
   return guard(options, info, outset);
 }
@@ -131,7 +152,7 @@ void add_supervise(CLI::App& app, int& exit_code) {
   command->callback([asked, &exit_code] {
     if (asked->list_limits) return fmt::print("{}", limit_names());
     finish(*asked, command_words());
-    exit_code = run_supervise(*asked);
+    exit_code = asked->dry_run ? print_plan(*asked) : run_supervise(*asked);
   });
 }
 

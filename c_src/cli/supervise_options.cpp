@@ -47,6 +47,8 @@ constexpr SuperviseFlag kSuperviseFlags[] = {
      "The same, to the log command"},
     {"--info-times", [](SuperviseOptions& to) -> bool& { return to.info_times; },
      "Lines of --write-info begin with the time (RFC 3339)"},
+    {"--dry-run", [](SuperviseOptions& to) -> bool& { return to.dry_run; },
+     "Prints what would be done, as JSON"},
 };
 
 // ---- Options with a value; a taker returns what is allowed when it is not
@@ -99,6 +101,11 @@ std::string take_load_low(SuperviseOptions& to, const std::string& value) {
 
 std::string take_load_file(SuperviseOptions& to, const std::string& value) {
   to.load_file = value;
+  return value.empty() ? "a path" : "";
+}
+
+std::string take_syslog_socket(SuperviseOptions& to, const std::string& value) {
+  to.syslog_socket = value;
   return value.empty() ? "a path" : "";
 }
 
@@ -231,6 +238,8 @@ constexpr SuperviseValue kSuperviseValues[] = {
      "Soft resource limit of both commands; '-r help' lists them; repeatable", take_soft_limit,
      true},
     {"--log-user,-U", "USER[:GROUP...]", "As --cmd-user, of the log command", take_log_user},
+    {"--syslog-socket", "PATH", "Where our own messages go once stderr is gone [/dev/log]",
+     take_syslog_socket},
     {"--log-grace", "TIME", "How long the log command has for the last words [5s]", take_log_grace},
 };
 

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <utility>
 
 #include "base/file.hpp"
 #include "engine/exit_codes.hpp"
@@ -20,6 +19,8 @@ namespace {
 
 // Ends the texts on the pipe; the exit code follows.
 constexpr char kEnd = '\0';
+
+constexpr std::chrono::minutes kRepeatAfter{1};
 
 Parted failed(const Error& error) {
   fmt::print(stderr, "contained: {}\n", error.message());
@@ -54,9 +55,19 @@ void leave_streams() {
 }  // namespace
 
 void Outset::say(std::string_view text) {
+  if (!pipe_ && voice_) return say_aloud(text);
   const auto line = fmt::format("contained: {}\n", text);
   if (!pipe_) return print(line);
   (void)!::write(pipe_.get(), line.data(), line.size());
+}
+
+// A start that fails is tried again and again.
+void Outset::say_aloud(std::string_view text) {
+  const auto now = std::chrono::steady_clock::now();
+  if (text == last_ && now - last_at_ < kRepeatAfter) return;
+  last_ = text;
+  last_at_ = now;
+  voice_(text);
 }
 
 void Outset::settle(int code) {

@@ -119,6 +119,7 @@ void Supervisor::hear(const protocol::Failed& event) {
 void Supervisor::hear(const protocol::Ended& event) {
   const auto task = tasks_.at(event.id);
   tasks_.erase(event.id);
+  if (event.reason == "oom") outset_.say("killed for want of memory: see --memory");
   feed(Ended{task, {event.exited, event.code, event.core_dumped}});
 }
 
