@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/controllers.hpp"
+#include "cli/debug.hpp"
 #include "cli/mentioned.hpp"
 #include "cli/option_rows.hpp"
 #include "process/identity.hpp"
@@ -168,7 +169,8 @@ void finish(CommandOptions& options, const std::vector<std::string>& words) {
   look_up_identity(options);
   apply_controllers(options);
   const char* const debug = std::getenv("CONTAINED_DEBUG");  // NOLINT(concurrency-mt-unsafe)
-  if (debug != nullptr && *debug != '\0' && options.verbose == 0) options.verbose = 1;
+  if (debug != nullptr) options.verbose |= areas_of(debug);
+  tell_plan(options);
 }
 
 }  // namespace contained::cli

@@ -20,7 +20,7 @@ struct CommandOptions {
 
   bool stop_said = false;  ///< a ladder has been asked for
   bool linger_said = false;
-  int verbose = 0;  ///< -v, or CONTAINED_DEBUG
+  unsigned verbose = 0;  ///< areas of debug.hpp: -v, or CONTAINED_DEBUG
 
   // As they were said, until finish().
   std::optional<std::string> user;  ///< "www" or "www:adm:log"

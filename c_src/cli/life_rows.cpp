@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/signals.hpp"
+#include "cli/debug.hpp"
 #include "cli/option_rows.hpp"
 #include "cli/units.hpp"
 
@@ -77,7 +78,7 @@ std::string take_config(CommandOptions& /*options*/, const Row& /*row*/,
 
 std::string take_verbose(CommandOptions& options, const Row& /*row*/,
                          const std::string& /*value*/) {
-  options.verbose = 1;
+  options.verbose = kTellAll;
   return {};
 }
 
@@ -98,8 +99,9 @@ constexpr Row kLifeRows[] = {
      "Lines 'name value' of these options; CONTAINED_OPTIONS and the command "
      "line come after it",
      take_config},
-    {"--verbose,-v", "", "Tells on stderr what is done; also by CONTAINED_DEBUG=1", take_verbose,
-     kFlag},
+    {"--verbose,-v", "",
+     "Tells on stderr what is done; part of it by CONTAINED_DEBUG=spawn,cgroup,signal",
+     take_verbose, kFlag},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/debug.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/report.hpp"
 #include "cli/supervise_options.hpp"
@@ -35,6 +36,16 @@ constexpr const char* kSuperviseFooter =
     "it\n"
     "cannot be executed, 127 it is not found; 1 the pid file is another supervisor's; 2 usage.\n";
 
+// With -v, at a terminal.
+void show(unsigned areas, const supervise::Tell& what) {
+  using supervise::Event;
+  const bool started = what.event == Event::kStart;
+  const auto area = started || what.event == Event::kExit ? kTellSpawn : kTellSignal;
+  if ((areas & area) != 0) fmt::print(stderr, "contained: {}\n", line_of(what));
+  const auto* const who = what.task == supervise::Task::kCommand ? "cmd" : "log";
+  if (started && (areas & kTellCgroup) != 0) tell_groups(who, static_cast<pid_t>(what.pid));
+}
+
 supervise::Order order_of(const SuperviseOptions& options) {
   supervise::Order order;
   order.policy = options.policy;
@@ -48,7 +59,9 @@ supervise::Order order_of(const SuperviseOptions& options) {
   }
   order.load_file = options.load_file;
   order.foreground = options.foreground;
-  order.verbose = options.foreground && options.command.verbose > 0;
+  if (options.foreground && options.command.verbose != 0) {
+    order.on_tell = [areas = options.command.verbose](const auto& what) { show(areas, what); };
+  }
   order.pid_file = options.cmd_pid_file.value_or("");
   order.describe = describe;
   return order;

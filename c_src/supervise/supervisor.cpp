@@ -245,7 +245,7 @@ void Supervisor::note_pid(const Tell& what) {
 
 void Supervisor::perform(const Tell& action) {
   note_pid(action);
-  if (order_.verbose) outset_.say(line_of(action));
+  if (order_.on_tell) order_.on_tell(action);
   const auto told = info_.tell(action);
   if (!told && !std::exchange(told_of_info_, true)) outset_.say(told.error().message());
 }

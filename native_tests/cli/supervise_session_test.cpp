@@ -92,9 +92,9 @@ TEST_F(SuperviseSessionTest, ThePidOfEachRunIsInAFile) {
 }
 
 TEST_F(SuperviseSessionTest, VerboseTellsInTheForeground) {
-  EXPECT_THAT(
-      supervise({"-m", "0", "--verbose", "sh", "-c", "exit 3"}).err,
-      testing::ContainsRegex("contained: cmd start [0-9]+\ncontained: cmd exit [0-9]+ 768"));
+  const auto came = supervise({"-m", "0", "--verbose", "sh", "-c", "exit 3"});
+  EXPECT_THAT(came.err, testing::ContainsRegex("contained: cmd start [0-9]+\n"));
+  EXPECT_THAT(came.err, testing::ContainsRegex("contained: cmd exit [0-9]+ 768\n"));
 }
 
 // The program removes itself: its first start is well, the next one cannot be.
