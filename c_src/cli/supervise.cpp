@@ -37,7 +37,7 @@ constexpr const char* kSuperviseFooter =
     "cannot be executed, 127 it is not found; 1 the pid file is another supervisor's; 2 usage.\n";
 
 // With -v, at a terminal.
-void show(unsigned areas, const supervise::Tell& what) {
+void show_event(unsigned areas, const supervise::Tell& what) {
   using supervise::Event;
   const bool started = what.event == Event::kStart;
   const auto area = started || what.event == Event::kExit ? kTellSpawn : kTellSignal;
@@ -60,7 +60,9 @@ supervise::Order order_of(const SuperviseOptions& options) {
   order.load_file = options.load_file;
   order.foreground = options.foreground;
   if (options.foreground && options.command.verbose != 0) {
-    order.on_tell = [areas = options.command.verbose](const auto& what) { show(areas, what); };
+    order.on_tell = [areas = options.command.verbose](const auto& what) {
+      show_event(areas, what);
+    };
   }
   order.pid_file = options.cmd_pid_file.value_or("");
   order.describe = describe;
