@@ -114,6 +114,11 @@ std::optional<std::pair<std::string, std::string>> split_pair(const std::string&
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
+void refuse_value(std::string_view names, const std::string& value, std::string_view allowed) {
+  throw CLI::ValidationError(std::string(names.substr(0, names.find(','))),
+                             fmt::format("{}: {}", value, allowed));
+}
+
 std::vector<std::string> split_at(const std::string& text, char separator) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -131,10 +136,7 @@ void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortN
     const auto take = [&row, &options](const CLI::results_t& values) {
       for (const auto& value : values) {
         const auto allowed = row.take(options, row, value);
-        if (allowed.empty()) continue;
-        const std::string name(row.names);
-        throw CLI::ValidationError(name.substr(0, name.find(',')),
-                                   fmt::format("{}: {}", value, allowed));
+        if (!allowed.empty()) refuse_value(row.names, value, allowed);
       }
       return true;
     };

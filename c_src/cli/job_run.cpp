@@ -109,9 +109,7 @@ constexpr Value kValues[] = {
 void add_values(CLI::App& command, JobRun& asked) {
   for (const auto& value : kValues) {
     const auto take = [&value, &asked](const std::string& text) {
-      if (value.take(asked, text)) return;
-      const std::string names(value.names);
-      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + value.allowed);
+      if (!value.take(asked, text)) refuse_value(value.names, text, value.allowed);
     };
     command.add_option_function<std::string>(value.names, take, value.help)->type_name(value.type);
   }
