@@ -20,14 +20,15 @@ struct CommandOptions {
 
   bool stop_said = false;  ///< a ladder has been asked for
   bool linger_said = false;
-  int verbose = 0;  ///< -v, or CONTAINED_DEBUG
+  unsigned verbose = 0;  ///< areas of debug.hpp: -v, or CONTAINED_DEBUG
 
   // As they were said, until finish().
   std::optional<std::string> user;  ///< "www" or "www:adm:log"
   const char* user_option = "--uid";
   std::optional<std::string> group;
   std::optional<std::vector<std::string>> groups;
-  std::vector<std::string> controllers;  ///< that must be there
+  std::optional<std::vector<std::string>> user_groups;  ///< said behind the user's name
+  std::vector<std::string> controllers;                 ///< that must be there
 
   CommandOptions();
 };

@@ -184,11 +184,11 @@ int wait_for_job(const JobStop& asked) {
   auto client = connect_to(*space, asked.name);
   if (client) {
     const auto ended = await_end(*client, time);
-    if (!ended && ended.error().code == ETIMEDOUT) return kTimedOut;
+    if (!ended && ended.error().code == ETIMEDOUT) return engine::kExitTimedOut;
   }
   const bool over = over_by(*space, asked.name, std::min(until, job::after(kForce)));
   const auto entry = job::look(*space, asked.name);
-  if (!over) return kTimedOut;
+  if (!over) return engine::kExitTimedOut;
   if (entry) return exit_code_of_job(asked.name, *entry);
   complain("wait", fmt::format("job {} is not there", asked.name));
   return kRunFailed;

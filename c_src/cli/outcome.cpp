@@ -40,7 +40,7 @@ Json status_of(const protocol::Ended& ended) {
 }  // namespace
 
 int exit_code_of(const protocol::Ended& ended) {
-  if (ended.reason == "timeout") return kTimedOut;
+  if (ended.reason == "timeout") return engine::kExitTimedOut;
   return ended.exited ? ended.code : 128 + ended.code;
 }
 

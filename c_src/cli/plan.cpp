@@ -113,7 +113,9 @@ void put_life(Json& json, const protocol::Start& start) {
   json["linger"] = start.linger == protocol::Linger::kKill ? "kill" : "wait";
 }
 
-std::string plan_of(const CommandOptions& options) {
+}  // namespace
+
+Json plan_of(const CommandOptions& options) {
   Json json;
   put_program(json, options.start);
   put_identity(json, options.start.identity);
@@ -122,15 +124,15 @@ std::string plan_of(const CommandOptions& options) {
   put_isolation(json, options.start.isolation);
   put_seal(json, options.start.seal);
   put_life(json, options.start);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json;
 }
 
-}  // namespace
-
-int print_plan(const CommandOptions& options) {
-  const auto plan = plan_of(options);
-  const auto written = ::write(STDOUT_FILENO, plan.data(), plan.size());
-  return written == static_cast<ssize_t>(plan.size()) ? kOk : kRunFailed;
+int print_plan(const Json& plan) {
+  const auto text = plan.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+  return written == static_cast<ssize_t>(text.size()) ? kOk : kRunFailed;
 }
+
+int print_plan(const CommandOptions& options) { return print_plan(plan_of(options)); }
 
 }  // namespace contained::cli
