@@ -1,7 +1,5 @@
 #include "cli/plan.hpp"
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,6 +7,7 @@
 #include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/report.hpp"
 #include "cli/units.hpp"
 
 namespace contained::cli {
@@ -127,9 +126,7 @@ std::string plan_of(const CommandOptions& options) {
 }  // namespace
 
 int print_plan(const CommandOptions& options) {
-  const auto plan = plan_of(options);
-  const auto written = ::write(STDOUT_FILENO, plan.data(), plan.size());
-  return written == static_cast<ssize_t>(plan.size()) ? kOk : kRunFailed;
+  return print(plan_of(options)) ? kOk : kRunFailed;
 }
 
 }  // namespace contained::cli
