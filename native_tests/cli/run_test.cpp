@@ -126,7 +126,7 @@ TEST(Run, TheFileThenTheVariableThenTheLine) {
 TEST(Run, ThePlanIsPrintedAndNothingDone) {
   const TempDir directory;
   const auto came = run({"--dry-run", "--memory", "64M", "--timeout", "5s", "--stop",
-                         "INT:1s,TERM:50", "-E", "A=b", "touch", directory.path("x")});
+                         "INT:1,TERM:50ms", "-E", "A=b", "touch", directory.path("x")});
   ASSERT_EQ(came.code(), 0) << came.err;
   const auto plan = json::parse(came.out);
   EXPECT_EQ(plan["limits"], (json{{"memory", "64M"}}));
