@@ -20,6 +20,7 @@ Json number_or_unlimited(const std::optional<std::uint64_t>& number) {
 }
 
 void put_program(Json& json, const protocol::Start& start) {
+  json["program"] = start.program;
   json["command"] = start.args;
   if (start.path) json["path"] = *start.path;
   if (start.cd) json["directory"] = *start.cd;
@@ -95,6 +96,12 @@ void put_isolation(Json& json, const protocol::Isolation& isolation) {
   }
 }
 
+void put_clocks(Json& json, const std::vector<protocol::TimeOffset>& offsets) {
+  for (const auto& [boottime, milliseconds] : offsets) {
+    json["time_offsets_ms"][boottime ? "boottime" : "monotonic"] = milliseconds;
+  }
+}
+
 void put_seal(Json& json, const protocol::Seal& seal) {
   if (seal.seccomp) json["seccomp_rules"] = seal.seccomp->rules.size();
   for (const auto& [path, write] : seal.landlock) {
@@ -118,6 +125,7 @@ std::string plan_of(const CommandOptions& options) {
   put_containment(json, options.cgroups);
   put_placement(json, options.start.placement);
   put_isolation(json, options.start.isolation);
+  put_clocks(json, options.start.isolation.time_offsets);
   put_seal(json, options.start.seal);
   put_life(json, options.start);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

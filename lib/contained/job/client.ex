@@ -22,11 +22,11 @@ defmodule Contained.Job.Client do
   Has the calling process told what happens: `{:tcp, socket, line}` for each event, and `{:tcp_closed, socket}` when
   the job is over.
   """
-  @spec watch(binary, binary) :: {:ok, :gen_tcp.socket()} | {:error, Error.t()}
-  def watch(namespace, name) do
+  @spec watch(binary, binary, timeout) :: {:ok, :gen_tcp.socket()} | {:error, Error.t()}
+  def watch(namespace, name, timeout \\ @answer_timeout) do
     with {:ok, socket} <- connect(namespace, name) do
       with :ok <- say(socket, ["watch"]),
-           {:ok, []} <- answer(socket, :none),
+           {:ok, "ok"} <- line(socket, min(timeout, @answer_timeout)),
            :ok <- :inet.setopts(socket, active: true) do
         {:ok, socket}
       else
@@ -68,8 +68,8 @@ defmodule Contained.Job.Client do
     end
   end
 
-  defp line(socket) do
-    with {:ok, line} <- :gen_tcp.recv(socket, 0, @answer_timeout),
+  defp line(socket, timeout \\ @answer_timeout) do
+    with {:ok, line} <- :gen_tcp.recv(socket, 0, timeout),
          do: {:ok, String.trim_trailing(line, "\n")}
   end
 
