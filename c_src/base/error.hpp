@@ -20,7 +20,7 @@ enum class Stage : std::uint8_t {
   kPipe,     ///< making the standard streams
   kFork,     ///< clone3(2) or fork(2)
   kStdio,    ///< putting the streams in place in the child
-  kSession,  ///< setsid(2)
+  kSession,  ///< setsid(2), and taking the terminal
   kRlimit,   ///< setrlimit(2)
   kOomScoreAdj,
   kNice,          ///< setpriority(2)

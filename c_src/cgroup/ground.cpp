@@ -221,16 +221,18 @@ bool Ground::contains(pid_t pid) const {
   });
 }
 
-// By name in every hierarchy: guardian and worker hold the same ground, and the trees of v1 are
-// made by the worker alone.
+// By name: guardian and worker hold the same ground, and the trees of v1 are made by the worker
+// alone.
 Result<bool> Ground::destroy() {
   if (!held_->trees.valid()) return true;
   auto& trees = held_->trees;
   held_->spares->clear();
   auto gone = trees.track().fold() ? Result<bool>(true) : trees.track().destroy();
   const auto tree = tree_name(trees.owner());
-  for (const auto& [controllers, base, made] : trees.v1()) {
-    const auto swept = cgroup::sweep(base, tree, controllers.front());
+  for (std::size_t i = 0; i < trees.v1().size(); ++i) {
+    if (!trees.may_be_in(i)) continue;
+    const auto& place = trees.v1()[i];
+    const auto swept = cgroup::sweep(place.base, tree, place.controllers.front());
     if (!swept || !*swept) gone = swept;
   }
   return gone;

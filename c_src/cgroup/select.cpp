@@ -26,15 +26,18 @@ bool is_named(const Hierarchy& hierarchy) { return name_of_v1(hierarchy).starts_
 // The v1 files are root's, or those of whom it gave them to: no one else's writes would count.
 bool is_usable(const std::string& directory) {
   struct stat info = {};
-  return ::stat(directory.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
-         (::geteuid() == 0 || info.st_uid == ::geteuid()) &&
-         ::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0;
+  return ::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0 &&
+         (::geteuid() == 0 ||
+          (::stat(directory.c_str(), &info) == 0 && info.st_uid == ::geteuid()));
 }
 
 // |base| in the hierarchy at |mountpoint|, whether given as absolute or relative to it.
 std::string below(const std::string& mountpoint, std::string base) {
   while (base.size() > 1 && base.ends_with('/')) base.pop_back();
-  if (base.starts_with('/')) return base.starts_with(mountpoint + "/") ? base : std::string();
+  if (base.starts_with('/')) {
+    const bool inside = base.starts_with(mountpoint + "/");
+    return inside && open_at(AT_FDCWD, base, O_PATH | O_DIRECTORY) ? base : std::string();
+  }
   const auto top = open_at(AT_FDCWD, mountpoint, O_PATH | O_DIRECTORY);
   if (!top || !open_beneath(top->get(), base, O_PATH | O_DIRECTORY)) return {};
   return mountpoint + "/" + base;

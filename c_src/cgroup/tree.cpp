@@ -222,7 +222,6 @@ Status Tree::restore() {
 }
 
 bool Tree::fold() {
-  if (is_gone_or_goes(base_.get(), self_.name())) return true;
   for (const auto& [group, parent] : parents_) (void)is_gone_or_goes(self_.fd(), group);
   return is_gone_or_goes(base_.get(), self_.name());
 }

@@ -49,7 +49,9 @@ void Trees::try_out(const std::vector<std::string>& names) {
 }
 
 Trees::Trees(Owner owner, std::vector<V1> v1, std::size_t tracking)
-    : owner_(owner), v1_(std::move(v1)), tracking_(tracking) {}
+    : owner_(owner), v1_(std::move(v1)), tracking_(tracking) {
+  made_.set(tracking);
+}
 
 bool Trees::valid() const {
   return has_v2() || (tracking_ < v1_.size() && v1_[tracking_].tree.valid());
@@ -71,11 +73,17 @@ std::optional<Home> Trees::home(std::string_view controller) const {
   return std::nullopt;
 }
 
+// The mark comes first: who is killed in between is better looked for in vain.
+Result<Tree> Trees::make_in(std::size_t hierarchy) const {
+  made_.set(hierarchy);
+  return Tree::create(v1_[hierarchy].base, owner_, v1_[hierarchy].controllers.front());
+}
+
 Result<Tree*> Trees::tree_in(const Home& home) {
   if (home.version == Version::kV2) return &v2_;
   auto& [controllers, base, tree] = v1_[home.hierarchy];
   if (tree.valid()) return &tree;
-  auto made = Tree::create(base, owner_, controllers.front());
+  auto made = make_in(home.hierarchy);
   if (!made) return made.error();
   tree = std::move(*made);
   if (has(controllers, "cpuset")) {
@@ -100,7 +108,8 @@ Status Trees::enable(const std::string& group, const std::vector<std::string>& c
   return enabled;
 }
 
-bool Trees::works_on_v1(const Word& word, const V1& where, Tree& probe) const {
+bool Trees::works_on_v1(const Word& word, std::size_t hierarchy, Tree& probe) const {
+  const auto& where = v1_[hierarchy];
   if (word.v1_file.empty()) return false;
   if (word.key == "hugetlb") return true;
   const std::string file(word.v1_file);
@@ -110,7 +119,7 @@ bool Trees::works_on_v1(const Word& word, const V1& where, Tree& probe) const {
   // The root of a hierarchy lacks files that the groups in it have: only such a one can tell.
   if (!exists(base->get(), "cgroup.sane_behavior")) return exists(base->get(), file);
   if (!probe.valid()) {
-    auto made = Tree::create(where.base, owner_, where.controllers.front());
+    auto made = make_in(hierarchy);
     if (!made) return false;
     probe = std::move(*made);
   }
@@ -134,7 +143,7 @@ std::vector<std::string> Trees::words() const {
     const bool works =
         where && (where->version == Version::kV2
                       ? works_on_v2(word)
-                      : works_on_v1(word, v1_[where->hierarchy], probes[where->hierarchy]));
+                      : works_on_v1(word, where->hierarchy, probes[where->hierarchy]));
     if (works) keys.emplace_back(word.key);
   }
   for (auto& probe : probes) {

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/limits.hpp"
+#include "cgroup/marks.hpp"
 #include "cgroup/tree.hpp"
 
 namespace contained::cgroup {
@@ -69,18 +70,24 @@ class Trees {
   Status enable(const std::string& group, const std::vector<std::string>& controllers,
                 bool for_itself);
 
+  /// Whether there may be a tree of ours in v1()[|hierarchy|], made by us or by a process that we
+  /// have forked.
+  bool may_be_in(std::size_t hierarchy) const { return made_.may_be_set(hierarchy); }
+
   /// The words of the vocabulary that work here.
   std::vector<std::string> words() const;
 
  private:
   void try_out(const std::vector<std::string>& names);
-  bool works_on_v1(const Word& word, const V1& where, Tree& probe) const;
+  Result<Tree> make_in(std::size_t hierarchy) const;
+  bool works_on_v1(const Word& word, std::size_t hierarchy, Tree& probe) const;
   bool works_on_v2(const Word& word) const;
 
   Owner owner_;
   Tree v2_;
   std::vector<std::string> v2_controllers_;
   std::vector<V1> v1_;
+  Marks made_;  ///< by index into v1_
   std::size_t tracking_ = 0;
 };
 

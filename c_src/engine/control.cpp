@@ -97,6 +97,7 @@ What ask(Groups& groups, const Control& request) {
     case Control::Op::kProcesses:
     case Control::Op::kThreads:
     case Control::Op::kPlaces:
+    case Control::Op::kResize:
     case Control::Op::kSweep:
       break;
   }
@@ -133,6 +134,10 @@ protocol::Answer answer(const Control& request, Enclosure& enclosure) {
 
 protocol::Answer answer(const Control& request, cgroup::Crowd& crowd) {
   return {0, request.ref, perform(crowd, request)};
+}
+
+protocol::Answer answer(const Control& request, const Status& done) {
+  return {request.id, request.ref, told(done)};
 }
 
 protocol::Answer refuse(const Control& request, const Error& error) {

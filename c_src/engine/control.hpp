@@ -14,6 +14,9 @@ protocol::Answer answer(const protocol::Control& request, Enclosure& enclosure);
 /// The same for a parent group; but not kKill, which takes more than a moment.
 protocol::Answer answer(const protocol::Control& request, cgroup::Crowd& crowd);
 
+/// What became of it.
+protocol::Answer answer(const protocol::Control& request, const Status& done);
+
 /// The answer that an error is.
 protocol::Answer refuse(const protocol::Control& request, const Error& error);
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "engine/terminal.hpp"
 #include "protocol/message.hpp"
 
 namespace contained::engine {
@@ -14,13 +15,18 @@ namespace {
 constexpr std::size_t kMostWritten = 64U << 10;
 }  // namespace
 
-Feeder::Feeder(asio::io_context& io, UniqueFd pipe, FeederOwner& owner)
-    : pipe_(io, pipe.release()), owner_(&owner), window_(protocol::kInputWindow) {}
+Feeder::Feeder(asio::io_context& io, UniqueFd pipe, bool terminal, FeederOwner& owner)
+    : pipe_(io, pipe.release()),
+      owner_(&owner),
+      window_(protocol::kInputWindow),
+      terminal_(terminal) {}
 
 bool Feeder::feed(std::string_view data) {
   if (data.size() > window_.left()) return false;
   if (closed_ || closing_) return true;  // The VM was told, or has itself said so: dropped.
+  if (data.empty()) return true;
   window_.take(data.size());
+  at_line_start_ = data.back() == '\n';
   const bool first = pending_.empty();
   if (first) data.remove_prefix(write_some(data));
   pending_.append(data);
@@ -29,11 +35,22 @@ bool Feeder::feed(std::string_view data) {
 }
 
 void Feeder::close() {
+  if (terminal_ && !closing_) end_by_terminal();
   closing_ = true;
   if (pending_.empty()) {
     closed_ = true;
     pipe_.close();
   }
+}
+
+// A terminal stays open for its output: the end is a character.
+void Feeder::end_by_terminal() {
+  if (closed_) return;
+  const bool first = pending_.empty();
+  const auto end = end_of_input(pipe_.native_handle(), at_line_start_);
+  pending_.append(end);
+  own_ = end.size();
+  if (first && !end.empty()) write_pending();
 }
 
 void Feeder::detach() {
@@ -49,8 +66,11 @@ std::size_t Feeder::write_some(std::string_view data) {
     return 0;
   }
   const auto taken = static_cast<std::size_t>(count);
-  (void)window_.grant(taken);
-  owner_->on_fed(taken);
+  const auto own = taken + own_ > data.size() ? taken + own_ - data.size() : 0;
+  own_ -= own;
+  if (taken == own) return taken;
+  (void)window_.grant(taken - own);
+  owner_->on_fed(taken - own);
   return taken;
 }
 

@@ -23,8 +23,9 @@ class FeederOwner {
 
 class Feeder : public std::enable_shared_from_this<Feeder> {
  public:
-  /// Takes ownership of |pipe|, the non-blocking write end. |owner| must outlive it or detach().
-  Feeder(asio::io_context& io, UniqueFd pipe, FeederOwner& owner);
+  /// Takes ownership of |pipe|, the non-blocking write end, or our end of a |terminal|. |owner|
+  /// must outlive it or detach().
+  Feeder(asio::io_context& io, UniqueFd pipe, bool terminal, FeederOwner& owner);
 
   /// False, and nothing taken, when |data| exceeds the input window.
   [[nodiscard]] bool feed(std::string_view data);
@@ -36,6 +37,7 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
   void detach();
 
  private:
+  void end_by_terminal();
   std::size_t write_some(std::string_view data);
   void write_pending();
   void wait();
@@ -46,6 +48,9 @@ class Feeder : public std::enable_shared_from_this<Feeder> {
   session::Window window_;
   std::string pending_;
   std::size_t written_ = 0;  ///< of |pending_|
+  std::size_t own_ = 0;      ///< bytes at the end of |pending_| that nobody has fed
+  bool terminal_;
+  bool at_line_start_ = true;
   bool closing_ = false;
   bool closed_ = false;
 };

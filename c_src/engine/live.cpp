@@ -59,6 +59,7 @@ Status Live::launch(const protocol::Start& request) {
   auto pipes = make_pipes(request, shared_.null_fd, shared_.links);
   if (!pipes) return pipes.error();
   spec->stdio = pipes->child;
+  spec->terminal = pipes->terminal_number;
   spec->extra_fds = pipes->extras;
   spec->open_files = shared_.open_files;
   auto seal = shared_.sealer.seal(request.seal);
@@ -68,7 +69,7 @@ Status Live::launch(const protocol::Start& request) {
   auto status = enclosure_->start(std::move(*spec), *this);
   if (!status) return status.error();
   // From here on the child is ours to reap.
-  streams_.open(std::move(pipes->inputs), std::move(pipes->outputs));
+  streams_.open(std::move(*pipes));
   exec_status_.emplace(shared_.io, status->release());
   watch_exec();
   pending_ = session_.begin();
@@ -142,7 +143,9 @@ void Live::stop(std::optional<protocol::Ladder> ladder) {
 }
 
 void Live::control(const protocol::Control& request) {
-  shared_.receiver.send(answer(request, *enclosure_));
+  const bool resizes = request.op == protocol::Control::Op::kResize;
+  shared_.receiver.send(resizes ? answer(request, streams_.resize(request.size))
+                                : answer(request, *enclosure_));
 }
 
 void Live::refuse(std::string_view request, std::string_view reason) {

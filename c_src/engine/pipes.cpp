@@ -1,8 +1,11 @@
 #include "engine/pipes.hpp"
 
+#include <fcntl.h>
+
 #include <utility>
 
 #include "base/file.hpp"
+#include "engine/terminal.hpp"
 
 namespace contained::engine {
 namespace {
@@ -28,6 +31,12 @@ Result<int> open_output(Pipes& pipes, protocol::Stream stream) {
   return pipes.held.back().get();
 }
 
+Result<UniqueFd> again(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Error::last(Stage::kStdio, "pty");
+  return copy;
+}
+
 // What a child is given, and its parent closes after the fork.
 Result<int> hold(Pipes& pipes, Result<UniqueFd> end) {
   if (!end) return end.error();
@@ -41,6 +50,10 @@ class Maker {
       : request_(request), null_fd_(null_fd), links_(links) {}
 
   Result<Pipes> make() {
+    if (request_.terminal) {
+      auto opened = make_terminal();
+      if (!opened) return opened.error();
+    }
     auto in = input();
     if (!in) return in.error();
     pipes_.child[0] = *in;
@@ -59,6 +72,35 @@ class Maker {
   }
 
  private:
+  Status make_terminal() {
+    auto opened = open_terminal(*request_.terminal);
+    if (!opened) return opened.error();
+    pipes_.terminal = std::move(opened->ours);
+    pipes_.held.push_back(std::move(opened->commands));
+    return Done{};
+  }
+
+  // The command's end of the terminal; the first descriptor that has it names it.
+  int terminal_as(int number) {
+    if (pipes_.terminal_number < 0) pipes_.terminal_number = number;
+    return pipes_.held.front().get();
+  }
+
+  Result<int> input_from_terminal() {
+    auto ours = again(pipes_.terminal.get());
+    if (!ours) return ours.error();
+    const bool feed = request_.in == protocol::Stdin::kPipe;
+    pipes_.inputs.push_back({0, std::move(*ours), feed, true});
+    return terminal_as(0);
+  }
+
+  Result<int> output_to_terminal() {
+    auto ours = again(pipes_.terminal.get());
+    if (!ours) return ours.error();
+    pipes_.outputs.push_back({protocol::Stream::kStdout, std::move(*ours)});
+    return terminal_as(1);
+  }
+
   Result<int> input() {
     switch (request_.in) {
       case protocol::Stdin::kInherit:
@@ -71,6 +113,7 @@ class Maker {
       case protocol::Stdin::kPipe:
         break;
     }
+    if (pipes_.terminal) return input_from_terminal();
     return open_input(pipes_, 0, request_.in == protocol::Stdin::kPipe);
   }
 
@@ -87,6 +130,7 @@ class Maker {
       case protocol::Output::kPipe:
         break;
     }
+    if (pipes_.terminal && stream == protocol::Stream::kStdout) return output_to_terminal();
     return open_output(pipes_, stream);
   }
 

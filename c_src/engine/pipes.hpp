@@ -16,7 +16,8 @@ namespace contained::engine {
 struct InputPipe {
   int number = 0;  ///< of the descriptor in the child
   UniqueFd fd;
-  bool feed = false;  ///< the VM will write to it; else it is held and silent
+  bool feed = false;      ///< the VM will write to it; else it is held and silent
+  bool terminal = false;  ///< no pipe, but our end of the command's terminal
 };
 
 /// Our read end of a pipe that the child writes; non-blocking.
@@ -30,6 +31,8 @@ struct Pipes {
   std::vector<OutputPipe> outputs;
 
   std::array<int, 3> child = {0, 1, 2};  ///< what becomes 0, 1 and 2 in the child
+  int terminal_number = -1;              ///< which of them is the command's terminal, the first one
+  UniqueFd terminal;                     ///< our end of it, to be resized
   std::vector<std::pair<int, int>>
       extras;                  ///< further ones: number in the child, and what becomes it
   std::vector<UniqueFd> held;  ///< the child's ends, to be closed after the fork

@@ -1,8 +1,11 @@
 #include "engine/streams.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <utility>
+
+#include "engine/terminal.hpp"
 
 namespace contained::engine {
 namespace {
@@ -27,18 +30,19 @@ Streams::~Streams() {
   }
 }
 
-void Streams::open(std::vector<InputPipe>&& inputs, std::vector<OutputPipe>&& outputs) {
-  lanes_.reserve(outputs.size());
-  for (auto& [stream, fd] : outputs) {
+void Streams::open(Pipes&& pipes) {
+  terminal_ = std::move(pipes.terminal);
+  lanes_.reserve(pipes.outputs.size());
+  for (auto& [stream, fd] : pipes.outputs) {
     auto pump = std::make_shared<Pump>(io_, std::move(fd), id_, stream, receiver_,
                                        static_cast<PumpOwner&>(*this));
     lanes_.push_back({stream, std::move(pump), session::Window(window_)});
   }
-  for (auto& [number, fd, feed] : inputs) {
+  for (auto& [number, fd, feed, terminal] : pipes.inputs) {
     auto mouth = std::make_unique<Mouth>(*this, number);
     if (feed)
       mouth->feeder =
-          std::make_shared<Feeder>(io_, std::move(fd), static_cast<FeederOwner&>(*mouth));
+          std::make_shared<Feeder>(io_, std::move(fd), terminal, static_cast<FeederOwner&>(*mouth));
     else
       mouth->silent = std::move(fd);
     mouths_.push_back(std::move(mouth));
@@ -55,7 +59,10 @@ void Streams::drain() {
   for_each_pump(&Pump::drain);
 }
 
-void Streams::discard() { for_each_pump(&Pump::discard); }
+void Streams::discard() {
+  terminal_.reset();
+  for_each_pump(&Pump::discard);
+}
 
 void Streams::abandon() {
   abandoned_ = true;
@@ -83,6 +90,11 @@ std::string_view Streams::credit(const protocol::Credit& request) {
   if (!granted->window.grant(request.bytes)) return "bad_credit";
   if (begun_) granted->pump->resume();
   return {};
+}
+
+Status Streams::resize(const protocol::TerminalSize& size) const {
+  if (!terminal_) return Error{ENOTTY, Stage::kStdio, "pty"};
+  return engine::resize(terminal_.get(), size);
 }
 
 std::uint64_t Streams::sent(protocol::Stream stream) const {

@@ -33,7 +33,7 @@ class Streams : private PumpOwner {
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
-  void open(std::vector<InputPipe>&& inputs, std::vector<OutputPipe>&& outputs);
+  void open(Pipes&& pipes);
 
   /// The program runs: output may be told from now on.
   void begin();
@@ -51,6 +51,9 @@ class Streams : private PumpOwner {
   std::string_view input(const protocol::Input& request);
   std::string_view close_input(int fd);
   std::string_view credit(const protocol::Credit& request);
+
+  /// ENOTTY when the command has no terminal.
+  Status resize(const protocol::TerminalSize& size) const;
 
   /// Bytes told.
   std::uint64_t sent(protocol::Stream stream) const;
@@ -92,6 +95,7 @@ class Streams : private PumpOwner {
   std::uint64_t all_sent_ = 0;
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<Mouth>> mouths_;
+  UniqueFd terminal_;
   bool begun_ = false;
   bool draining_ = false;
   bool abandoned_ = false;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -125,6 +126,18 @@ void reset_signals(SignalBits signals) noexcept {
   require(::sigprocmask(SIG_SETMASK, &none, nullptr) == 0, Stage::kSignal);
 }
 
+// Some programs open it again by its name. In a user namespace it may belong to nobody there.
+void give_terminal(const ChildPlan& plan) noexcept {
+  const auto* const who = plan.credentials.who;
+  if (plan.terminal < 0 || who == nullptr || !who->uid) return;
+  (void)!::fchown(plan.terminal, *who->uid, static_cast<gid_t>(-1));
+}
+
+// What a terminal sends by its keys, and the end of it, reaches the session that has it.
+void take_terminal(int number) noexcept {
+  if (number >= 0) require(::ioctl(number, TIOCSCTTY, 0) == 0, Stage::kSession);
+}
+
 void change_directory(const char* path) noexcept {
   if (path != nullptr) require(::chdir(path) == 0, Stage::kChdir);
 }
@@ -241,8 +254,10 @@ void become_program(const ChildPlan& plan) noexcept {
   if (plan.open_files != nullptr) {
     require(::setrlimit(RLIMIT_NOFILE, plan.open_files) == 0, Stage::kRlimit);
   }
+  give_terminal(plan);
   if (plan.credentials.who != nullptr) become(plan.credentials);
   leave_session(plan);
+  take_terminal(plan.terminal);
   // A change of ids or capabilities would have cleared it.
   die_with(plan.parent, (plan.clone_flags & kNewPid) != 0);
   reset_signals(plan.reset_signals);

@@ -43,6 +43,7 @@ struct ChildPlan {
   bool inherit_cd = false;               ///< see SpawnSpec
   bool new_session = true;               ///< see SpawnSpec
   std::array<int, 3> stdio = {0, 1, 2};  ///< any descriptors, also 0 to 4, also the same twice
+  int terminal = -1;                     ///< see SpawnSpec
   const std::pair<int, int>* extras = nullptr;  ///< further ones, see SpawnSpec
   std::size_t extra_count = 0;
   int status_fd = -1;                            ///< write end of the status pipe

@@ -116,6 +116,7 @@ ChildPlan plan_for(const SpawnSpec& spec, Pointers& pointers, int status_fd,
   plan.inherit_cd = spec.inherit_cd;
   plan.new_session = spec.new_session;
   plan.stdio = spec.stdio;
+  plan.terminal = spec.terminal;
   plan.extras = spec.extra_fds.data();
   plan.extra_count = spec.extra_fds.size();
   plan.status_fd = status_fd;

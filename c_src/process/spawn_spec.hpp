@@ -47,6 +47,9 @@ struct SpawnSpec {
   /// owned. At most kMostExtras.
   std::vector<std::pair<int, int>> extra_fds;
 
+  /// Which of |stdio| is the terminal that its new session is to have; -1: none.
+  int terminal = -1;
+
   /// Directory of the v2 control group to start in; not owned. -1: stay in ours.
   int cgroup_fd = -1;
 

@@ -134,6 +134,8 @@ constexpr std::array kOpsWithArguments = {
                     }},
     OpWithArguments{"get", 2, Control::Op::kGet,
                     [](auto& in, auto& to) { return read_text(in, to.file); }},
+    OpWithArguments{"resize", 3, Control::Op::kResize,
+                    [](auto& in, auto& to) { return read_terminal_size(in, to.size); }},
     OpWithArguments{"set", 3, Control::Op::kSet, [](auto& in, auto& to) {
                       return read_text(in, to.file) && read_text(in, to.value);
                     }}};

@@ -112,6 +112,11 @@ bool read_fds(TermReader& in, Start& start) {
   });
 }
 
+bool read_terminal(TermReader& in, Start& start) {
+  auto& [size, echo] = start.terminal.emplace();
+  return in.tuple() == 3U && read_terminal_size(in, size) && read_choice(in, kBooleans, echo);
+}
+
 // ---- Who
 
 // The largest number stands for "leave it as it is", see setresuid(2).
@@ -222,6 +227,7 @@ constexpr std::array kKeys = {
     Key{"stdin", [](auto& in, auto& to) { return read_end(in, kStdins, to.in, to.in_link); }},
     Key{"stdout", [](auto& in, auto& to) { return read_end(in, kStdouts, to.out, to.out_link); }},
     Key{"stderr", [](auto& in, auto& to) { return read_end(in, kStderrs, to.err, to.err_link); }},
+    Key{"pty", read_terminal},
     Key{"window", [](auto& in, auto& to) { return read_number(in, 1, kMaxWindow, to.window); }},
     Key{"timeout", read_timeout},
     Key{"max_output", read_max_output},

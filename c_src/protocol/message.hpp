@@ -11,8 +11,10 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/identity.hpp"
 #include "protocol/isolation.hpp"
 #include "protocol/seal.hpp"
+#include "protocol/terminal.hpp"
 
 namespace contained::protocol {
 
@@ -52,36 +54,6 @@ struct Fd {
   Kind kind = Kind::kNull;
   std::string link = {};  ///< the name, with kLinkIn (which the command reads) and kLinkOut
   bool operator==(const Fd&) const = default;
-};
-
-/// Of setrlimit(2); no value is RLIM_INFINITY.
-struct Rlimit {
-  std::string name;  ///< "nofile"
-  std::optional<std::uint64_t> soft;
-  std::optional<std::uint64_t> hard;
-  bool operator==(const Rlimit&) const = default;
-};
-
-/// Names as in capabilities(7), in lower case.
-struct Capabilities {
-  bool drop_all = false;
-  std::vector<std::string> drop;
-  std::optional<std::vector<std::string>> keep;
-  std::vector<std::string> ambient;
-  bool operator==(const Capabilities&) const = default;
-};
-
-/// As whom and with which attributes a command runs; what is not given stays as it is.
-struct Identity {
-  std::optional<std::uint32_t> uid;
-  std::optional<std::uint32_t> gid;
-  std::optional<std::vector<std::uint32_t>> groups;
-  std::optional<std::uint32_t> umask;
-  std::optional<int> nice;
-  std::optional<int> oom_score_adj;
-  std::vector<Rlimit> rlimits;
-  bool no_new_privs = false;
-  std::optional<Capabilities> capabilities;
 };
 
 /// "memory" and "64M": see the table in README.md.
@@ -131,6 +103,7 @@ struct Start {
   std::string in_link;  ///< names of links, with kLink
   std::string out_link;
   std::string err_link;
+  std::optional<Terminal> terminal;  ///< in place of the pipes of stdin and stdout
   std::uint64_t window = kDefaultWindow;
   std::optional<std::uint64_t> timeout_ms;
   std::optional<std::uint64_t> max_output;
@@ -193,6 +166,7 @@ struct Control {
     kMigrate,
     kGet,
     kSet,
+    kResize,  ///< of the command's terminal
     kSweep
   };
   Id id = 0;  ///< 0: the launcher itself
@@ -202,6 +176,7 @@ struct Control {
   std::int32_t pid = 0;
   std::string file;
   std::string value;
+  TerminalSize size = {};
 };
 
 /// The same of a parent group, with the commands in it, see README.md, "Groups".

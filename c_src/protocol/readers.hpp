@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,11 @@ bool read_number(TermReader& in, std::uint64_t low, std::uint64_t high, T& out) 
   if (number < low || number > high) return false;
   out = static_cast<T>(number);
   return true;
+}
+
+inline bool read_terminal_size(TermReader& in, TerminalSize& out) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint16_t>::max();
+  return read_number(in, 1, kMost, out.rows) && read_number(in, 1, kMost, out.columns);
 }
 
 // Text for the kernel, which ends it at a NUL.

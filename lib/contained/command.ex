@@ -8,7 +8,7 @@ defmodule Contained.Command do
   alias Contained.{Confinement, Environment, Error, Executable, Identity, Options}
   alias Contained.Container.Placement
   alias Contained.Environment.Files
-  alias Contained.Options.{Fds, Namespaces}
+  alias Contained.Options.{Fds, Namespaces, Terminal}
 
   defstruct kind: :cmd,
             spec: %{},
@@ -240,6 +240,8 @@ defmodule Contained.Command do
     {{:stdin, :any}, {:close_stdin, true}},
     {{:stderr, :any}, {:stderr_to_stdout, true}},
     {{:stderr, :any}, {:capture_stderr_only, true}},
+    {{:pty, :any}, {:use_stdio, false}},
+    {{:pty, :any}, {:capture_stderr_only, true}},
     {{:no_new_privs, false}, {:seccomp, :any}},
     {{:no_new_privs, false}, {:landlock, :any}}
   ]
@@ -256,7 +258,7 @@ defmodule Contained.Command do
   defp set?(options, {key, value}), do: match?(%{^key => ^value}, options)
 
   # Values that are long.
-  defp describe(_options, {key, :any}) when key in [:input, :seccomp, :landlock],
+  defp describe(_options, {key, :any}) when key in [:input, :pty, :seccomp, :landlock],
     do: inspect(Atom.to_string(key))
 
   defp describe(options, {key, _value}), do: inspect("#{key}: #{inspect(options[key])}")
@@ -267,7 +269,7 @@ defmodule Contained.Command do
     |> Map.merge(Map.take(options, [:signal_to, :linger, :orphans]))
     |> put_daemon(kind, options)
     |> put_kept(options)
-    |> Map.merge(streams(kind, options))
+    |> Map.merge(kind |> streams(options) |> Terminal.spec(options))
     |> put_directory(options)
     |> put_ladder(ladder(options))
     |> Map.merge(Confinement.spec(options))

@@ -16,6 +16,7 @@ defmodule Contained.Process do
   """
 
   alias Contained.{Error, Result, Session, Signals, Telemetry}
+  alias Contained.Options.Terminal
 
   @enforce_keys [:ref, :launcher, :owner, :os_pid]
   defstruct [:ref, :launcher, :owner, :os_pid, :program, :captured, :writer] ++
@@ -57,6 +58,18 @@ defmodule Contained.Process do
   @doc "As `close_stdin/1`, for a descriptor that is `:input` in the command's `:fds`."
   @spec close(t, fd) :: :ok
   def close(%__MODULE__{} = process, fd) when is_integer(fd), do: Session.close_input(process, fd)
+
+  @doc """
+  Gives the terminal of a command that was started with `:pty` another size.
+
+  The kernel tells the command by SIGWINCH. The reason is `:enotty` for a command without a
+  terminal and `:esrch` for one that has ended.
+  """
+  @spec resize(t, 1..65_535, 1..65_535) :: :ok | {:error, Error.t()}
+  def resize(%__MODULE__{} = process, rows, columns) do
+    {rows, columns} = Terminal.size!(rows, columns)
+    with {:ok, _done} <- Session.control(process, {:resize, rows, columns}), do: :ok
+  end
 
   @doc """
   Sends a signal, by name or number, to the command and all its descendants, or to the

@@ -26,6 +26,7 @@ defmodule Contained.Protocol do
           | {:migrate, pos_integer}
           | {:get, binary}
           | {:set, binary, binary}
+          | {:resize, 1..65_535, 1..65_535}
 
   @typedoc "What may be asked about a parent group as well."
   @type group_operation :: operation | :make | :remove | :watch | :unwatch

@@ -27,8 +27,8 @@ class FeederTest : public ::testing::Test, protected FeederOwner {
 
   asio::io_context io_;
   PipeEnds pipe_ = nonblocking_pipe();
-  std::shared_ptr<Feeder> feeder_ =
-      std::make_shared<Feeder>(io_, std::move(pipe_.write), static_cast<FeederOwner&>(*this));
+  std::shared_ptr<Feeder> feeder_ = std::make_shared<Feeder>(io_, std::move(pipe_.write), false,
+                                                             static_cast<FeederOwner&>(*this));
   std::size_t fed_ = 0;
   int closed_with_ = 0;
 };

@@ -29,17 +29,17 @@ class StreamsTest : public ::testing::Test, public StreamsOwner {
   // Opens one output stream and returns the end that the command writes.
   UniqueFd output(Streams& streams, Stream stream) {
     auto pipe = nonblocking_pipe();
-    std::vector<OutputPipe> outputs;
-    outputs.push_back({stream, std::move(pipe.read)});
-    streams.open({}, std::move(outputs));
+    Pipes pipes;
+    pipes.outputs.push_back({stream, std::move(pipe.read)});
+    streams.open(std::move(pipes));
     return std::move(pipe.write);
   }
 
   UniqueFd input(Streams& streams, int number, bool feed) {
     auto pipe = nonblocking_pipe();
-    std::vector<InputPipe> inputs;
-    inputs.push_back({number, std::move(pipe.write), feed});
-    streams.open(std::move(inputs), {});
+    Pipes pipes;
+    pipes.inputs.push_back({number, std::move(pipe.write), feed});
+    streams.open(std::move(pipes));
     return std::move(pipe.read);
   }
 

@@ -277,6 +277,20 @@ TEST(DecodeStart, BoundsTheLadder) {
   EXPECT_FALSE(accepts_atom("stop", "default"));
 }
 
+bool accepts_terminal(std::uint64_t rows, std::uint64_t columns, std::string_view echo) {
+  return accepts("pty", [&](auto& out) { out.tuple(3).count(rows).count(columns).atom(echo); });
+}
+
+TEST(DecodeStart, ChecksTheSizeOfTheTerminal) {
+  EXPECT_TRUE(accepts_terminal(1, 65535, "true"));
+  EXPECT_FALSE(accepts_terminal(0, 80, "true"));
+  EXPECT_FALSE(accepts_terminal(24, 0, "true"));
+  EXPECT_FALSE(accepts_terminal(65536, 80, "false"));
+  EXPECT_FALSE(accepts_terminal(24, 65536, "false"));
+  EXPECT_FALSE(accepts_terminal(24, 80, "nil"));
+  EXPECT_FALSE(accepts_atom("pty", "true"));
+}
+
 TEST(DecodeStart, TakesWordsOnlyForWords) {
   EXPECT_TRUE(accepts_atom("clear_env", "true"));
   EXPECT_FALSE(accepts_atom("clear_env", "nil"));

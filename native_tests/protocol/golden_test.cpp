@@ -68,6 +68,10 @@ void is_start_with(const Request& request) {
   EXPECT_EQ(as<Start>(request).err, err);
 }
 
+void is_start_at_a_terminal(const Request& request) {
+  EXPECT_EQ(as<Start>(request).terminal, (Terminal{{40, 132}, true}));
+}
+
 template <Id id, std::size_t size>
 void is_input(const Request& request) {
   EXPECT_EQ(as<Input>(request).id, id);
@@ -160,6 +164,11 @@ void is_get(const Request& request) {
   EXPECT_EQ(as<Control>(request).file, "memory.max");
 }
 
+void is_resize(const Request& request) {
+  is_control<Control::Op::kResize>(request);
+  EXPECT_EQ(as<Control>(request).size, (TerminalSize{50, 65535}));
+}
+
 void is_set(const Request& request) {
   is_control<Control::Op::kSet>(request);
   EXPECT_EQ(as<Control>(request).file, "memory.max");
@@ -237,6 +246,7 @@ const std::map<std::string, Check> kDown = {
     {"control_migrate", is_migrate},
     {"control_get", is_get},
     {"control_set", is_set},
+    {"control_resize", is_resize},
     {"group_make", is_group<GroupControl::Op::kMake>},
     {"group_remove", is_group<GroupControl::Op::kRemove>},
     {"group_watch", is_group<GroupControl::Op::kWatch>},
@@ -247,6 +257,7 @@ const std::map<std::string, Check> kDown = {
     {"open_link", [](const Request& r) { EXPECT_EQ(as<OpenLink>(r).name, "log.1"); }},
     {"close_link", [](const Request& r) { EXPECT_EQ(as<CloseLink>(r).name, "log.1"); }},
     {"start_links", is_start_with_links},
+    {"start_terminal", is_start_at_a_terminal},
     {"credit_stdout", is_credit<Stream::kStdout, 65536>},
     {"credit_stderr", is_credit<Stream::kStderr, kMaxCredit>},
     {"signal_all", is_signal<15, Target::kAll>},

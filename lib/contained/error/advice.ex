@@ -83,6 +83,9 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :notify, reason: :eperm}),
     do: "The socket has to belong to the daemon's user, which only root can see to"
 
+  def on(%{stage: :stdio, reason: :enospc, subject: "pty"}),
+    do: "There are as many terminals as /proc/sys/kernel/pty/max and the mount of /dev/pts allow"
+
   def on(%{stage: :session, reason: :eperm}),
     do: "A job must outlive who asks for it: ask from outside of what Contained has started"
 

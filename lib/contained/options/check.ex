@@ -4,7 +4,7 @@ defmodule Contained.Options.Check do
 
   alias Contained.Cgroup.Name
   alias Contained.{Environment, Limits, Options, Signals}
-  alias Contained.Options.{Fds, MuonTrap, Schema, Seal, Who}
+  alias Contained.Options.{Fds, MuonTrap, Schema, Seal, Terminal, Who}
 
   @max_rungs 16
   @max_wait Schema.max_wait()
@@ -23,6 +23,7 @@ defmodule Contained.Options.Check do
   def check(:names, value) when is_list(value), do: check_names(value)
   def check(:string, value) when is_binary(value), do: check_string(value)
   def check(:fds, value), do: Fds.check(value)
+  def check(:pty, value), do: Terminal.check(value)
   def check(:input, nil), do: {:ok, :unset}
   def check(:input, value), do: check_input(value)
   def check(:daemon_input, :pipe), do: {:ok, :pipe}

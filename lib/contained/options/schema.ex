@@ -2,7 +2,7 @@ defmodule Contained.Options.Schema do
   @moduledoc false
   # Every option of every kind of command: what it is called, what it may be, what it does.
 
-  alias Contained.Options.{Containment, Daemon, Namespaces}
+  alias Contained.Options.{Containment, Daemon, Namespaces, Terminal}
 
   @all [:cmd, :shell, :run, :stream, :start, :daemon]
   @single @all -- [:daemon]
@@ -25,6 +25,7 @@ defmodule Contained.Options.Schema do
       system() ++
         streams() ++
         descriptors() ++
+        Terminal.rows(@single) ++
         limits() ++
         stopping() ++
         Containment.rows() ++

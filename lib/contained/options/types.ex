@@ -3,7 +3,7 @@ defmodule Contained.Options.Types do
   # The types of options, for people and for Dialyzer.
 
   alias Contained.Cgroup.Name
-  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Seal, Who}
+  alias Contained.Options.{Daemon, Fds, Namespaces, Schema, Seal, Terminal, Who}
 
   @max_wait Schema.max_wait()
 
@@ -12,6 +12,7 @@ defmodule Contained.Options.Types do
   def allowed(:boolean), do: "true or false"
   def allowed(:names), do: "a list of names of environment variables"
   def allowed(:fds), do: Fds.allowed()
+  def allowed(:pty), do: Terminal.allowed()
   def allowed(:input), do: "iodata or an enumerable of iodata"
   def allowed(:daemon_input), do: allowed(:input) <> ", or :pipe"
   def allowed({:namespaces, type}), do: Namespaces.allowed(type)
@@ -60,6 +61,7 @@ defmodule Contained.Options.Types do
   def typespec(:names), do: quote(do: [binary])
   def typespec(:env), do: quote(do: Enumerable.t())
   def typespec(:fds), do: quote(do: [{3..63, atom | {:input, iodata}}] | map)
+  def typespec(:pty), do: Terminal.typespec()
   def typespec(:input), do: quote(do: iodata | Enumerable.t() | nil)
   def typespec(:daemon_input), do: quote(do: iodata | Enumerable.t() | nil | :pipe)
   def typespec({:namespaces, type}), do: Namespaces.typespec(type)
