@@ -105,10 +105,12 @@ std::string add_map(std::vector<protocol::IdMap>& map, const std::string& value)
 }
 
 std::string take_uid_map(CommandOptions& options, const Row& /*row*/, const std::string& value) {
+  options.start.isolation.namespaces.emplace_back("user");
   return add_map(options.start.isolation.uid_map, value);
 }
 
 std::string take_gid_map(CommandOptions& options, const Row& /*row*/, const std::string& value) {
+  options.start.isolation.namespaces.emplace_back("user");
   return add_map(options.start.isolation.gid_map, value);
 }
 

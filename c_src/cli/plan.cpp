@@ -97,8 +97,8 @@ void put_isolation(Json& json, const protocol::Isolation& isolation) {
 }
 
 void put_clocks(Json& json, const std::vector<protocol::TimeOffset>& offsets) {
-  for (const auto& [boottime, milliseconds] : offsets) {
-    json["time_offsets_ms"][boottime ? "boottime" : "monotonic"] = milliseconds;
+  for (const auto& [boottime, ahead] : offsets) {
+    json["time_offsets_ms"][boottime ? "boottime" : "monotonic"] = ahead;
   }
 }
 
@@ -133,8 +133,6 @@ std::string plan_of(const CommandOptions& options) {
 
 }  // namespace
 
-int print_plan(const CommandOptions& options) {
-  return print(plan_of(options)) ? kOk : kRunFailed;
-}
+int print_plan(const CommandOptions& options) { return print(plan_of(options)) ? kOk : kRunFailed; }
 
 }  // namespace contained::cli

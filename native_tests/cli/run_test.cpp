@@ -136,6 +136,22 @@ TEST(Run, ThePlanIsPrintedAndNothingDone) {
   EXPECT_FALSE(std::filesystem::exists(directory.path("x")));
 }
 
+TEST(Run, ItsOwnNameIsTheCallersChoice) {
+  const auto came = run({"--arg0", "other", "sh", "-c", "tr '\\0' '\\n' < /proc/$$/cmdline"});
+  EXPECT_TRUE(came.out.starts_with("other\n-c\n")) << came.out << came.err;
+}
+
+TEST(Run, ClocksOfItsOwnAreInThePlan) {
+  const auto came = run(
+      {"--dry-run", "--time-offset", "boottime:1d", "--time-offset", "monotonic:-1500ms", "true"});
+  ASSERT_EQ(came.code(), 0) << came.err;
+  const auto plan = json::parse(came.out);
+  EXPECT_EQ(plan["time_offsets_ms"], (json{{"boottime", 86400000}, {"monotonic", -1500}}));
+  const auto wrong = run({"--time-offset", "realtime:1s", "true"});
+  EXPECT_EQ(wrong.code(), 125);
+  EXPECT_NE(wrong.err.find("--time-offset: realtime:1s: monotonic:TIME"), std::string::npos);
+}
+
 TEST(Run, TheResultIsAFile) {
   const TempDir directory;
   const auto file = directory.path("result");

@@ -41,8 +41,33 @@ defmodule Contained.Job.Client do
     options = [:binary, packet: :line, active: false, buffer: @most_line]
 
     with {:ok, path} <- Files.socket(namespace, name) do
-      :gen_tcp.connect({:local, path}, 0, options, @answer_timeout) |> explained(name)
+      path
+      |> in_reach(&:gen_tcp.connect({:local, &1}, 0, options, @answer_timeout))
+      |> explained(name)
     end
+  end
+
+  # sun_path has 108 bytes, unix(7): what is longer is reached by way of its open directory.
+  defp in_reach(path, connect) when byte_size(path) < 108, do: connect.(path)
+
+  defp in_reach(path, connect) do
+    directory = Path.dirname(path)
+
+    with {:ok, file} <- :file.open(directory, [:raw, :read, :directory]) do
+      answer = connect.(Path.join(descriptor_of(directory), Path.basename(path)))
+      :ok = :file.close(file)
+      answer
+    end
+  end
+
+  defp descriptor_of(directory) do
+    wanted = identity(directory)
+    descriptors = for fd <- File.ls!("/proc/self/fd"), do: "/proc/self/fd/" <> fd
+    Enum.find(descriptors, directory, &(identity(&1) == wanted))
+  end
+
+  defp identity(path) do
+    with {:ok, %{major_device: device, inode: inode}} <- File.stat(path), do: {device, inode}
   end
 
   defp say(socket, words),

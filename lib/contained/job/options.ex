@@ -5,7 +5,7 @@ defmodule Contained.Job.Options do
 
   # What a keeper cannot have: streams of the VM, its launchers, and processes that are told of what happens.
   @not_here [:stdin, :input, :stderr, :stderr_to_stdout, :fds, :window, :stdio_window] ++
-              [:max_output, :launcher, :container, :orphans]
+              [:max_output, :launcher, :container, :orphans, :pty]
 
   @rows [
     log:
