@@ -16,6 +16,7 @@
 #include "cli/group_target.hpp"
 #include "cli/option_rows.hpp"
 #include "cli/report.hpp"
+#include "cli/terminal.hpp"
 
 namespace contained::cli {
 namespace {
@@ -30,17 +31,10 @@ struct GroupOptions {
 
 constexpr std::chrono::seconds kKillDeadline{5};
 
-void show(const std::string& text) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const auto count = ::write(STDOUT_FILENO, text.data() + written, text.size() - written);
-    if (count <= 0) return;
-    written += static_cast<std::size_t>(count);
-  }
-}
-
-void show(const Json& json) {
-  show(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+int show(const GroupOptions& options, const std::string& text, const Json& json) {
+  const auto shown =
+      options.json ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text;
+  return print(shown) ? kOk : kNo;
 }
 
 int failed(const Error& error) {
@@ -57,8 +51,7 @@ int stats(cgroup::Quarters& group, const GroupOptions& options) {
     json[name] = value;
     text += fmt::format("{} {}\n", name, value);
   }
-  options.json ? show(json) : show(text);
-  return kOk;
+  return show(options, text, json);
 }
 
 int limits(cgroup::Quarters& group, const GroupOptions& options) {
@@ -70,8 +63,7 @@ int limits(cgroup::Quarters& group, const GroupOptions& options) {
     json[key] = value;
     text += fmt::format("{} {}\n", key, value);
   }
-  options.json ? show(json) : show(text);
-  return kOk;
+  return show(options, text, json);
 }
 
 std::string arguments_of(const ProcRow& row) {
@@ -94,10 +86,9 @@ int processes(cgroup::Quarters& group, const GroupOptions& options) {
                     {"start_time", row->stat.start_time},
                     {"name", row->name},
                     {"command", command}});
-    text += fmt::format("{:>7} {} {}\n", pid, row->stat.state, command);
+    text += fmt::format("{:>7} {} {}\n", pid, row->stat.state, printable(command));
   }
-  options.json ? show(json) : show(text);
-  return kOk;
+  return show(options, text, json);
 }
 
 // "memory=64M", a limit by its key, or "memory.max=64M", a control file as it is.

@@ -168,6 +168,7 @@ void finish(CommandOptions& options, const std::vector<std::string>& words) {
   if (words.empty()) throw CLI::ValidationError("COMMAND", "is missing");
   options.start.args = words;
   find_program(options.start);
+  if (options.arg0) options.start.args.front() = *options.arg0;
   look_up_identity(options);
   apply_controllers(options);
   const char* const debug = std::getenv("CONTAINED_DEBUG");  // NOLINT(concurrency-mt-unsafe)

@@ -26,6 +26,7 @@ struct CommandOptions {
   std::optional<std::string> user;  ///< "www" or "www:adm:log"
   const char* user_option = "--uid";
   std::optional<std::string> group;
+  std::optional<std::string> arg0;
   std::optional<std::vector<std::string>> groups;
   std::optional<std::vector<std::string>> user_groups;  ///< said behind the user's name
   std::vector<std::string> controllers;                 ///< that must be there

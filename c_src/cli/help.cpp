@@ -24,6 +24,7 @@ std::string operands_of(const CLI::App& app) {
     if (!option->get_positional()) continue;
     const auto value = option->get_type_name();
     text += " " + (value.empty() ? option->get_name(true) : value);
+    if (option->get_items_expected_max() > 1) text += "...";
   }
   if (!shown_subcommands(app).empty()) text += " SUBCOMMAND";
   if (app.get_prefix_command()) text += " [--] COMMAND [ARGS...]";

@@ -25,7 +25,7 @@ void add_info(CLI::App& app, int& exit_code) {
   command->callback([json, &exit_code] {
     const auto host = look_at_host();
     const auto text = *json ? host_json(host) : host_text(host);
-    exit_code = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? kOk : kNo;
+    exit_code = print(text) ? kOk : kNo;
   });
 }
 

@@ -105,11 +105,30 @@ std::string add_map(std::vector<protocol::IdMap>& map, const std::string& value)
 }
 
 std::string take_uid_map(CommandOptions& options, const Row& /*row*/, const std::string& value) {
+  options.start.isolation.namespaces.emplace_back("user");
   return add_map(options.start.isolation.uid_map, value);
 }
 
 std::string take_gid_map(CommandOptions& options, const Row& /*row*/, const std::string& value) {
+  options.start.isolation.namespaces.emplace_back("user");
   return add_map(options.start.isolation.gid_map, value);
+}
+
+// "monotonic:1h", "boottime:-5s"; the last of a clock holds.
+std::string take_time_offset(CommandOptions& options, const Row& /*row*/,
+                             const std::string& value) {
+  const auto pair = split_pair(value, ':');
+  const bool known = pair && (pair->first == "monotonic" || pair->first == "boottime");
+  const bool back = known && pair->second.starts_with('-');
+  const auto time = known ? parse_time(pair->second.substr(back ? 1 : 0)) : std::nullopt;
+  if (!time) return "monotonic:TIME or boottime:TIME, such as boottime:1d or monotonic:-5s";
+  const auto ahead = static_cast<std::int64_t>(*time);
+  const protocol::TimeOffset offset{pair->first == "boottime", back ? -ahead : ahead};
+  auto& offsets = options.start.isolation.time_offsets;
+  std::erase_if(offsets, [&](const auto& other) { return other.boottime == offset.boottime; });
+  offsets.push_back(offset);
+  options.start.isolation.namespaces.emplace_back("time");
+  return {};
 }
 
 std::string take_seccomp(CommandOptions& options, const Row& /*row*/, const std::string& value) {
@@ -147,6 +166,9 @@ constexpr Row kIsolationRows[] = {
      kRepeated},
     {"--map-gid", "INSIDE:OUTSIDE[:N]", "Groups of its user namespace; repeatable", take_gid_map,
      kRepeated},
+    {"--time-offset", "CLOCK:TIME",
+     "Its clock monotonic or boottime is ahead by TIME, or behind by -TIME; repeatable",
+     take_time_offset, kRepeated},
     {"--seccomp", "default|none", "Filter of system calls", take_seccomp},
     {"--landlock-read", "PATH", "May read what is below; all else is out of reach; repeatable",
      take_landlock, kRepeated, "read"},

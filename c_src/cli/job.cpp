@@ -66,6 +66,12 @@ void complain_of_space(const std::string& name, const Error& error) {
                                        "user root, by 'init -u USER'",
                                        name));
   }
+  if (error.code == EINVAL && error.subject.starts_with("CONTAINED_")) {
+    return complain("job", error.subject + " must be an absolute path");
+  }
+  if (error.code == ENOENT && error.subject == "CONTAINED_LOG_DIR") {
+    return complain("job", "no home directory is known for logs: CONTAINED_LOG_DIR names another");
+  }
   if (error.code == EPERM && error.subject.ends_with("/jobs")) {
     return complain("job", fmt::format("namespace {} is another user's ({}): work in it as that "
                                        "user, sudo -u",

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <utility>
+#include <vector>
 
 #include "base/file.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
+#include "sink/rotation.hpp"
 
 namespace contained::cli {
 namespace {
@@ -26,22 +29,6 @@ struct JobLogs {
   bool follow = false;
   std::optional<std::uint64_t> lines;
 };
-
-// False when nobody reads any more.
-bool print_all(int fd) {
-  std::array<char, kBlock> bytes;
-  for (;;) {
-    const auto count = ::read(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return true;
-    for (ssize_t at = 0; at < count;) {
-      const auto written =
-          ::write(STDOUT_FILENO, bytes.data() + at, static_cast<std::size_t>(count - at));
-      if (written < 0 && errno != EINTR) return false;
-      if (written > 0) at += written;
-    }
-  }
-}
 
 // Where the last |lines| lines begin; a last line without its end is one.
 off_t start_of_last(int fd, std::uint64_t lines) {
@@ -63,34 +50,125 @@ off_t start_of_last(int fd, std::uint64_t lines) {
   return 0;
 }
 
-bool was_replaced(int fd, const std::string& path) {
+// The files of one log in the order in which they were written: x.log.7, x.log.8, ..., x.log.
+// Those that were compressed before we came to them are left out.
+class Trail {
+ public:
+  /// At the newest.
+  static Result<Trail> begin(const std::string& path);
+
+  void to_last(std::uint64_t lines) const {
+    (void)::lseek(file_.get(), start_of_last(file_.get(), lines), SEEK_SET);
+  }
+  Status print_rest() const;
+  bool is_newest() const { return leads_to(path_, file_.get()); }
+  /// To the next file, if it is there yet.
+  void advance();
+
+ private:
+  Trail(std::string path, UniqueFd file, std::uint32_t number)
+      : path_(std::move(path)), file_(std::move(file)), number_(number) {}
+  static bool leads_to(const std::string& path, int fd);
+
+  std::string path_;
+  UniqueFd file_;
+  std::uint32_t number_;  ///< that the file has, or gets when it is set aside
+};
+
+bool Trail::leads_to(const std::string& path, int fd) {
   struct stat open = {};
   struct stat named = {};
   return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         (open.st_ino != named.st_ino || open.st_dev != named.st_dev);
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+std::vector<sink::OldFile> set_aside_of(const std::string& path) {
+  const auto slash = path.rfind('/') + 1;
+  const auto directory = open_at(AT_FDCWD, path.substr(0, slash), O_PATH | O_DIRECTORY);
+  if (!directory) return {};
+  auto files = sink::old_files(directory->get(), path.substr(slash));
+  return files ? std::move(*files) : std::vector<sink::OldFile>();
+}
+
+Result<Trail> Trail::begin(const std::string& path) {
+  for (;;) {
+    auto file = open_at(AT_FDCWD, path, O_RDONLY);
+    if (!file) return file.error();
+    const auto old = set_aside_of(path);
+    // Else it was set aside meanwhile, and the number is the next one's.
+    if (leads_to(path, file->get())) {
+      return Trail(path, std::move(*file), old.empty() ? 1 : old.back().number + 1);
+    }
+  }
+}
+
+void Trail::advance() {
+  auto newest = begin(path_);
+  if (!newest) return;
+  for (const auto& old : set_aside_of(path_)) {
+    if (old.number <= number_ || old.number >= newest->number_ || !old.plain) continue;
+    auto file = open_at(AT_FDCWD, sink::old_name(path_, old.number), O_RDONLY);
+    if (!file) continue;
+    file_ = std::move(*file);
+    number_ = old.number;
+    return;
+  }
+  *this = std::move(*newest);
 }
 
 // A file that was cut begins anew.
-void follow_cut(int fd) {
+Status Trail::print_rest() const {
   struct stat info = {};
-  const auto at = ::lseek(fd, 0, SEEK_CUR);
-  if (::fstat(fd, &info) == 0 && info.st_size < at) (void)::lseek(fd, 0, SEEK_SET);
+  const auto at = ::lseek(file_.get(), 0, SEEK_CUR);
+  if (::fstat(file_.get(), &info) == 0 && info.st_size < at)
+    (void)::lseek(file_.get(), 0, SEEK_SET);
+  std::array<char, kBlock> bytes;
+  for (;;) {
+    const auto count = ::read(file_.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::last(Stage::kFile, path_);
+    if (count == 0) return Done{};
+    const auto put = put_out({bytes.data(), static_cast<std::size_t>(count)});
+    if (!put) return put;
+  }
 }
 
-int follow(const JobLogs& asked, const std::string& path, UniqueFd file) {
+// Whether the job that wrote this log runs; another one of its name does not count.
+class Writer {
+ public:
+  explicit Writer(const JobLogs& asked) : asked_(asked) {}
+  bool is_over() {
+    const auto entry = look_up(*asked_.space, asked_.name);
+    if (!entry || !entry->running()) return true;
+    if (!keeper_) keeper_ = entry->job.guardian;
+    if (keeper_->pid == 0) keeper_.reset();  // it is being started
+    another_ = keeper_ && entry->job.guardian.pid != 0 && *keeper_ != entry->job.guardian;
+    return another_;
+  }
+  bool has_heir() const { return another_; }
+
+ private:
+  const JobLogs& asked_;
+  std::optional<job::Mark> keeper_;
+  bool another_ = false;
+};
+
+Status follow(const JobLogs& asked, Trail trail) {
+  Writer writer(asked);
   for (;;) {
     // Asked before the file is read: what a job has written before its end is then there.
-    const auto entry = look_up(*asked.space, asked.name);
-    const bool over = !entry || !entry->running();
-    follow_cut(file.get());
-    if (!print_all(file.get())) return kOk;
-    if (was_replaced(file.get(), path)) {
-      auto next = open_at(AT_FDCWD, path, O_RDONLY);
-      if (next) file = std::move(*next);
+    const bool over = writer.is_over();
+    const auto printed = trail.print_rest();
+    if (!printed) return printed;
+    if (trail.is_newest()) {
+      if (over) return Done{};
+      ::poll(nullptr, 0, kFollowPauseMs);
       continue;
     }
-    if (over) return kOk;
-    ::poll(nullptr, 0, kFollowPauseMs);
+    // Nothing more is written to a file that was set aside.
+    const auto rest = trail.print_rest();
+    if (!rest || writer.has_heir()) return rest;
+    trail.advance();
   }
 }
 
@@ -99,13 +177,14 @@ int show_logs(const JobLogs& asked) {
   if (!space) return kNo;
   const auto entry = job::look(*space, asked.name);
   const auto path = entry && !entry->job.log.empty() ? entry->job.log : space->log_of(asked.name);
-  auto file = open_at(AT_FDCWD, path, O_RDONLY);
-  if (!file) return complain("logs", describe(file.error())), kNo;
-  if (asked.lines) (void)::lseek(file->get(), start_of_last(file->get(), *asked.lines), SEEK_SET);
+  auto trail = Trail::begin(path);
+  if (!trail) return complain("logs", describe(trail.error())), kNo;
+  if (asked.lines) trail->to_last(*asked.lines);
   ::signal(SIGPIPE, SIG_IGN);
-  if (asked.follow) return follow(asked, path, std::move(*file));
-  (void)print_all(file->get());
-  return kOk;
+  const auto done = asked.follow ? follow(asked, std::move(*trail)) : trail->print_rest();
+  // Who reads no more has read enough.
+  if (done || done.error().code == EPIPE) return kOk;
+  return complain("logs", describe(done.error())), kNo;
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ void tell_of_no_groups(const Error& error) {
 
 // With what its jobs end, however they are started.
 void tell_of_unit(const std::string& space, const std::string& unit) {
-  if (!unit.empty()) fmt::print("jobs of {} end with {}\n", space, unit);
+  if (!unit.empty()) (void)print(fmt::format("jobs of {} end with {}\n", space, unit));
 }
 
 int init_space(const JobInit& asked) {
@@ -102,8 +102,7 @@ void add_init(CLI::App& job, const SpaceName& space, int& exit_code) {
 
 // Of a keeper that was killed the hook is still due.
 int release_job(const job::Namespace& space, const std::string& name, bool hook) {
-  const auto entry = job::look(space, name);
-  if (!entry && !space.job(name)) {
+  if (!space.job(name)) {
     complain("release", fmt::format("job {} is not there", name));
     return kNo;
   }
@@ -113,6 +112,7 @@ int release_job(const job::Namespace& space, const std::string& name, bool hook)
                                                    : describe(lock.error()));
     return kNo;
   }
+  const auto entry = job::look_claimed(space, name);
   const bool due = hook && entry && entry->state == job::State::kSupervisorDied;
   const auto removed = std::move(*lock).remove(name);
   if (!removed) return complain("release", describe(removed.error())), kNo;
@@ -168,8 +168,7 @@ void add_release(CLI::App& job, const SpaceName& space, int& exit_code) {
 // ---- gc
 
 // Why it is of no more use; empty when it is.
-std::string dead_because(const job::Namespace& space, const std::string& name) {
-  const auto entry = job::look(space, name);
+std::string dead_because(const Result<job::Entry>& entry) {
   if (!entry) return entry.error().code == ENOENT ? "never started" : "";
   const bool before = entry->outcome && entry->job.boot_id != job::boot_id();
   const bool dead =
@@ -178,18 +177,25 @@ std::string dead_because(const job::Namespace& space, const std::string& name) {
   return dead ? std::string(job::name(entry->state)) : "";
 }
 
+// Looked at again once its name is ours: somebody may have taken that since, and be running or have
+// told his end.
+bool collect(const job::Namespace& space, const std::string& name) {
+  auto lock = job::claim(space, name);
+  if (!lock && lock.error().code == EBUSY) return true;
+  const auto why = lock ? dead_because(job::look_claimed(space, name)) : describe(lock.error());
+  if (why.empty()) return true;
+  const auto removed = lock ? std::move(*lock).remove(name) : Status(lock.error());
+  return print(fmt::format("{} {} ({})\n", removed ? "removed" : "could not remove", name, why)) &&
+         removed;
+}
+
 int collect(const job::Namespace& space) {
   job::sweep_groups(space);
-  int failures = 0;
+  bool good = true;
   for (const auto& name : space.names()) {
-    const auto why = dead_because(space, name);
-    if (why.empty()) continue;
-    auto lock = job::claim(space, name);
-    const auto removed = lock ? std::move(*lock).remove(name) : Status(lock.error());
-    if (!removed) ++failures;
-    fmt::print("{} {} ({})\n", removed ? "removed" : "could not remove", name, why);
+    if (!dead_because(job::look(space, name)).empty()) good = collect(space, name) && good;
   }
-  return failures == 0 ? kOk : kNo;
+  return good ? kOk : kNo;
 }
 
 void add_gc(CLI::App& job, const SpaceName& space, int& exit_code) {

@@ -36,6 +36,7 @@ struct JobRun {
   bool no_log = false;
   bool log_too = false;  ///< -L: also in the foreground
   std::string log_file;  ///< -l
+  std::string cwd;
   std::string on_exit;
   std::uint64_t log_size = kLogSize;
   std::uint64_t log_every_ms = 0;
@@ -126,9 +127,21 @@ void add_log_flags(CLI::App& command, JobRun& asked) {
                    "While the log cannot be written: hold the job, not drop its output");
 }
 
-std::string absolute_path(const std::string& path) {
+// A keeper works elsewhere: what is relative must be known now.
+Status settle_paths(JobRun& asked) {
   std::error_code error;
-  return std::filesystem::absolute(path, error).lexically_normal().string();
+  const auto here = std::filesystem::current_path(error);
+  asked.cwd = here.string();
+  const bool in_log = !asked.log_file.empty() && !asked.log_file.starts_with('/');
+  const auto& cd = asked.command.start.cd;
+  const bool in_start = !asked.foreground && !(cd && cd->starts_with('/'));
+  if (error && (in_log || in_start)) {
+    return Error{error.value(), Stage::kChdir, "the current directory"};
+  }
+  if (!asked.log_file.empty()) {
+    asked.log_file = (here / asked.log_file).lexically_normal().string();
+  }
+  return Done{};
 }
 
 std::vector<std::string> log_words(const JobRun& asked, const std::string& path) {
@@ -166,11 +179,10 @@ job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {
     plan.on_started = [&asked] { tell_more(asked); };
   plan.job.name = asked.name;
   plan.job.command = asked.command.start.args;
-  std::error_code gone;
-  plan.job.cwd = std::filesystem::current_path(gone).string();
+  plan.job.cwd = asked.cwd;
   plan.job.on_exit = asked.on_exit;
   if (!asked.logs()) return plan;
-  plan.job.log = asked.log_file.empty() ? space.log_of(asked.name) : absolute_path(asked.log_file);
+  plan.job.log = asked.log_file.empty() ? space.log_of(asked.name) : asked.log_file;
   plan.log = log_words(asked, plan.job.log);
   return plan;
 }
@@ -236,14 +248,19 @@ Status take_command(JobRun& asked) {
 }
 
 int run_job(JobRun& asked) {
-  const auto taken = take_command(asked);
+  auto taken = take_command(asked);
+  if (taken) taken = settle_paths(asked);
   if (!taken) return fail(asked, taken.error());
   if (asked.dry_run) return print_plan(asked.command);
   if (!may_outlive(asked)) return kRunFailed;
-  const auto space = space_for(*asked.space);
+  auto space = space_for(*asked.space);
+  auto lock = space ? job::claim(*space, asked.name) : space.error();
+  if (space && !lock && lock.error().code == ENOENT) {  // it was released meanwhile
+    space = space_for(*asked.space);
+    lock = space ? job::claim(*space, asked.name) : space.error();
+  }
   if (!space && asked.wire) return fail(asked, space.error());
   if (!space) return complain_of_space(*asked.space, space.error()), kRunFailed;
-  auto lock = job::claim(*space, asked.name);
   if (!lock) return complain_of_claim(asked, lock.error());
   auto plan = job_plan_of(asked, *space);
   if (asked.foreground) return job::run(std::move(plan), std::move(*lock), complain_of_start);

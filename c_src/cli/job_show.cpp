@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/proc.hpp"
 #include "cgroup/quarters.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
+#include "cli/report.hpp"
+#include "cli/terminal.hpp"
 #include "cli/usage_json.hpp"
 #include "job/life.hpp"
 
@@ -21,11 +22,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownCommand = 50;
 
-void print_out(const std::string& text) { (void)std::fwrite(text.data(), 1, text.size(), stdout); }
-
 // Bytes of a command line are anything; JSON is UTF-8.
-void print_json(const Json& json) {
-  print_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+bool print_json(const Json& json) {
+  return print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string shown_command(const ProcRow& row) {
@@ -83,7 +82,7 @@ std::string branch_of(const JobList& asked, const job::Namespace& space, const j
   for (const auto& row : job::processes(space, entry)) {
     auto command = shown_command(row);
     if (!asked.whole) command = shortened(std::move(command));
-    text += fmt::format(" │  → {:>5} {}\n", row.stat.pid, command);
+    text += fmt::format(" │  → {:>5} {}\n", row.stat.pid, printable(std::move(command)));
   }
   return text;
 }
@@ -138,8 +137,7 @@ int list_json(const job::Namespace& space, bool all) {
     json.update(job_json(space, entry));
     jobs.push_back(std::move(json));
   }
-  print_json({{"namespace", space.name()}, {"jobs", std::move(jobs)}});
-  return kOk;
+  return print_json({{"namespace", space.name()}, {"jobs", std::move(jobs)}}) ? kOk : kNo;
 }
 
 int list_jobs(const JobList& asked) {
@@ -150,8 +148,7 @@ int list_jobs(const JobList& asked) {
   for (const auto& entry : job::list(*space)) {
     if (asked.all || entry.running()) text += branch_of(asked, *space, entry);
   }
-  print_out(text + " ╯\n");
-  return kOk;
+  return print(text + " ╯\n") ? kOk : kNo;
 }
 
 void add_ls(CLI::App& job, const SpaceName& space, int& exit_code) {
@@ -178,9 +175,10 @@ int check_job(const JobCheck& asked) {
   if (asked.json) {
     Json json = {{"name", asked.name}};
     json.update(entry ? job_json(*opened, *entry) : Json{{"state", "not_there"}});
-    print_json(json);
+    if (!print_json(json)) return kRunFailed;
   } else if (asked.verbose) {
-    print_out(fmt::format("{}: {}\n", asked.name, entry ? how_it_is(*entry) : "not there"));
+    const auto how = entry ? how_it_is(*entry) : "not there";
+    if (!print(fmt::format("{}: {}\n", asked.name, how))) return kRunFailed;
   }
   return entry && entry->running() ? kOk : kNo;
 }
@@ -226,8 +224,7 @@ int dump_jobs(const std::string& name) {
   json["cpu"] = cpu_ns;
   json["nbcpus"] = ::get_nprocs();
   json["timestamp"] = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  print_json(json);
-  return kOk;
+  return print_json(json) ? kOk : kNo;
 }
 
 }  // namespace

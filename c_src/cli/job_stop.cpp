@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <csignal>
+#include <optional>
+#include <vector>
 
 #include "base/proc.hpp"
 #include "base/signals.hpp"
@@ -24,10 +27,12 @@ constexpr milliseconds kAnswer{5000};
 constexpr milliseconds kForce{5000};
 constexpr milliseconds kForever = std::chrono::hours(24 * 365);
 constexpr int kLookPauseMs = 5;
+constexpr int kWaitPauseMs = 50;
+constexpr milliseconds kAwake{1000};  // a keeper that ends its job is not stopped for longer
 
 struct JobStop {
   SpaceName space;
-  std::string name;
+  std::vector<std::string> names;
   std::string time;  ///< as it was said
 };
 
@@ -52,10 +57,18 @@ bool gone_by(const job::Namespace& space, const std::string& name, Deadline unti
   return true;
 }
 
-// By somebody's hand: then it does not answer.
-bool is_stopped(const job::Mark& keeper) {
-  const auto stat = read_proc_stat(keeper.pid);
-  return stat && stat->start_time == keeper.start_time && stat->state == 'T';
+bool is_stopped(const job::Mark& process) {
+  const auto stat = read_proc_stat(process.pid);
+  return stat && stat->start_time == process.start_time && stat->state == 'T';
+}
+
+// A keeper that somebody has stopped, or ^Z at its terminal, answers nobody.
+void wake(const job::Namespace& space, const std::string& name) {
+  const auto entry = job::look(space, name);
+  if (!entry) return;
+  for (const auto& process : {entry->job.guardian, entry->job.worker}) {
+    if (is_stopped(process)) (void)job::signal_marked(process, SIGCONT);
+  }
 }
 
 void kill_groups(const job::Job& job, Deadline until) {
@@ -104,11 +117,14 @@ Status ask_to_end(job::Client& client, const std::string& request) {
   }
 }
 
-Status await_end(job::Client& client, milliseconds time) {
-  const auto watching = client.ask("watch", false, job::after(kAnswer));
-  if (!watching && watching.error().code == ECONNRESET) return Done{};
-  if (!watching) return watching.error();
-  return client.await_end([](const std::string&) {}, job::after(time));
+Status await_end(job::Client& client, const job::Namespace& space, const std::string& name) {
+  auto watched = client.ask("watch", false, job::after(kAnswer));
+  if (!watched) return watched.error();
+  for (;;) {
+    auto ended = client.await_end([](const std::string&) {}, job::after(kAwake));
+    if (ended || ended.error().code != ETIMEDOUT) return ended;
+    wake(space, name);
+  }
 }
 
 int not_running(const std::string& name) {
@@ -116,28 +132,52 @@ int not_running(const std::string& name) {
   return kNo;
 }
 
-// True when nothing is left of it.
-bool ask_and_wait(const job::Namespace& space, const std::string& name,
-                  const std::string& request) {
+// A job whose keeper was asked to end it.
+struct Ending {
+  std::string name;
+  std::optional<job::Client> client;
+  Status asked;
+};
+
+Ending begin_end(const job::Namespace& space, const std::string& name, const std::string& request) {
+  wake(space, name);
   auto client = connect_to(space, name);
-  auto ended = client ? ask_to_end(*client, request) : Status(client.error());
-  if (ended) ended = await_end(*client, kForever);
-  const bool reset = !ended && (ended.error().code == ECONNRESET || ended.error().code == ESRCH);
-  return (ended || reset) && gone_by(space, name, job::after(kAnswer));
+  if (!client) return {name, std::nullopt, client.error()};
+  auto asked = ask_to_end(*client, request);
+  return {name, std::move(*client), std::move(asked)};
 }
 
-int end_job(const JobStop& asked, const std::string& request) {
+// True when nothing is left of it.
+bool finish_end(const job::Namespace& space, Ending& ending) {
+  auto ended = std::move(ending.asked);
+  if (ended) ended = await_end(*ending.client, space, ending.name);
+  const bool over = ended || ended.error().code == ECONNRESET || ended.error().code == ESRCH;
+  if (over && gone_by(space, ending.name, job::after(kAnswer))) return true;
+  // Also of one that was just starting when it was looked at.
+  const auto now = job::look(space, ending.name);
+  return !now || !now->running() || force(space, *now);
+}
+
+// All are asked before one is waited for.
+int end_jobs(const JobStop& asked, const std::string& request) {
   const auto space = open_space(*asked.space);
   if (!space) return kNo;
-  const auto entry = job::look(*space, asked.name);
-  if (!entry || !entry->running()) return not_running(asked.name);
-  const bool stopped = is_stopped(entry->job.guardian);
-  if (!stopped && ask_and_wait(*space, asked.name, request)) return kOk;
-  // Also of one that was just starting when it was looked at.
-  const auto now = job::look(*space, asked.name);
-  if (!now || !now->running() || force(*space, *now)) return kOk;
-  complain("stop", fmt::format("job {} does not end: processes in state D?", asked.name));
-  return kNo;
+  int code = kOk;
+  std::vector<Ending> begun;
+  for (const auto& name : asked.names) {
+    const auto entry = job::look(*space, name);
+    if (entry && entry->running()) {
+      begun.push_back(begin_end(*space, name, request));
+    } else {
+      code = not_running(name);
+    }
+  }
+  for (auto& ending : begun) {
+    if (finish_end(*space, ending)) continue;
+    complain("stop", fmt::format("job {} does not end: processes in state D?", ending.name));
+    code = kNo;
+  }
+  return code;
 }
 
 std::string stop_request(const JobStop& asked, const std::string& ladder) {
@@ -152,7 +192,7 @@ std::string ladder_said(const std::string& text) {
     const auto rung = text.substr(at, text.find(',', at) - at);
     const auto colon = rung.find(':');
     const auto signal = signal_named(rung.substr(0, colon));
-    const auto grace = colon == rung.npos ? std::nullopt : parse_time(rung.substr(colon + 1), 1);
+    const auto grace = colon == rung.npos ? std::nullopt : parse_time(rung.substr(colon + 1));
     if (!signal || !grace) {
       throw CLI::ValidationError("--stop", text + ": SIGNAL:TIME, such as TERM:5s,INT:1s");
     }
@@ -169,45 +209,84 @@ void check_time(const std::string& text) {
 
 // ---- wait
 
-int exit_code_of_job(const std::string& name, const job::Entry& entry) {
-  if (entry.outcome && entry.outcome->reason != job::kReasonDied) return entry.outcome->status();
-  const auto why = entry.outcome ? entry.outcome->reason : std::string(job::name(entry.state));
+int exit_code_of_job(const std::string& name, const Result<job::Entry>& entry) {
+  if (!entry) return complain("wait", fmt::format("job {} is not there", name)), kRunFailed;
+  const auto& outcome = entry->outcome;
+  if (outcome && outcome->reason != job::kReasonDied) return outcome->status();
+  const auto why = outcome ? outcome->reason : std::string(job::name(entry->state));
   complain("wait", fmt::format("job {} has no result: {}", name, why));
   return kRunFailed;
 }
 
-int wait_for_job(const JobStop& asked) {
+// Of the last event: when its name is taken anew at once, nobody else knows any more.
+std::optional<int> exit_code_in(const std::string& event) {
+  const auto words = job::split_words(event);
+  const auto code = words.size() == 4 ? parse_number<int>(words[2]) : std::nullopt;
+  if (words.front() != "ended" || !code) return std::nullopt;
+  job::Outcome outcome;
+  outcome.exited = words[1] == "exited";
+  outcome.code = *code;
+  outcome.reason = words[3];
+  return outcome.status();
+}
+
+// What the keeper tells until |until|; nothing when it does not answer.
+std::optional<int> listen(const job::Namespace& space, const std::string& name, Deadline until) {
+  const auto directory = space.job(name);
+  auto client = directory ? job::Client::connect(directory->get()) : directory.error();
+  std::optional<int> told;
+  if (!client || !client->ask("watch", false, std::min(until, job::after(kAnswer)))) return told;
+  const auto hear = [&told](const std::string& event) {
+    if (const auto code = exit_code_in(event)) told = code;
+  };
+  (void)client->await_end(hear, until);
+  return told;
+}
+
+// A keeper that does not answer (it is stopped, or asked by too many) may do so later.
+int wait_for_job(const job::Namespace& space, const std::string& name, Deadline until) {
+  for (;;) {
+    const auto entry = job::look(space, name);
+    if (!entry || !entry->running()) return exit_code_of_job(name, entry);
+    if (std::chrono::steady_clock::now() >= until) return engine::kExitTimedOut;
+    if (const auto told = listen(space, name, until)) return *told;
+    ::poll(nullptr, 0, kWaitPauseMs);
+  }
+}
+
+// Of several jobs the first that is not 0.
+int wait_for_jobs(const JobStop& asked) {
   const auto space = open_space(*asked.space);
   if (!space) return kRunFailed;
   const auto time = asked.time.empty() ? kForever : milliseconds(*parse_time(asked.time));
   const auto until = job::after(time);
-  auto client = connect_to(*space, asked.name);
-  if (client) {
-    const auto ended = await_end(*client, time);
-    if (!ended && ended.error().code == ETIMEDOUT) return engine::kExitTimedOut;
+  int code = kOk;
+  for (const auto& name : asked.names) {
+    const int one = wait_for_job(*space, name, until);
+    if (code == kOk) code = one;
   }
-  const bool over = over_by(*space, asked.name, std::min(until, job::after(kForce)));
-  const auto entry = job::look(*space, asked.name);
-  if (!over) return engine::kExitTimedOut;
-  if (entry) return exit_code_of_job(asked.name, *entry);
-  complain("wait", fmt::format("job {} is not there", asked.name));
-  return kRunFailed;
+  return code;
+}
+
+void add_names(CLI::App& command, std::vector<std::string>& names) {
+  command.add_option("NAME", names, "The jobs")->required()->type_name("")->each(check_job_name);
 }
 
 void add_stop(CLI::App& job, const SpaceName& space, int& exit_code) {
-  auto* const command = job.add_subcommand("stop", "End a job: its stop ladder, then SIGKILL");
+  auto* const command =
+      job.add_subcommand("stop", "End jobs: the stop ladder of each, then SIGKILL");
   const auto asked = std::make_shared<JobStop>(JobStop{space, {}, {}});
   const auto ladder = std::make_shared<std::string>();
-  add_job_name(*command, asked->name);
+  add_names(*command, asked->names);
   command->add_option("-t,--timeout", asked->time, "SIGTERM, and SIGKILL after this time")
       ->type_name("TIME")
       ->each(check_time);
   command->add_option("--stop", *ladder, "Another ladder")
       ->type_name("SIG:TIME[,...]")
       ->excludes("--timeout");
-  command->footer("Returns when nothing of the job is left: 0; 1 when it does not run.\n");
+  command->footer("Returns when nothing is left of all the jobs: 0; 1 when one did not run.\n");
   command->callback([asked, ladder, &exit_code] {
-    exit_code = end_job(*asked, stop_request(*asked, ladder_said(*ladder)));
+    exit_code = end_jobs(*asked, stop_request(*asked, ladder_said(*ladder)));
   });
 }
 
@@ -215,20 +294,22 @@ void add_stop(CLI::App& job, const SpaceName& space, int& exit_code) {
 
 void add_job_stop(CLI::App& job, const SpaceName& space, int& exit_code) {
   add_stop(job, space, exit_code);
-  auto* const kill = job.add_subcommand("kill", "End a job at once, by SIGKILL");
+  auto* const kill = job.add_subcommand("kill", "End jobs at once, by SIGKILL");
   const auto victim = std::make_shared<JobStop>(JobStop{space, {}, {}});
-  add_job_name(*kill, victim->name);
-  kill->callback([victim, &exit_code] { exit_code = end_job(*victim, "kill"); });
+  add_names(*kill, victim->names);
+  kill->callback([victim, &exit_code] { exit_code = end_jobs(*victim, "kill"); });
 
-  auto* const wait = job.add_subcommand("wait", "Wait for a job's end, and exit as it has");
+  auto* const wait = job.add_subcommand("wait", "Wait for jobs to end, and exit as they have");
   const auto awaited = std::make_shared<JobStop>(JobStop{space, {}, {}});
-  add_job_name(*wait, awaited->name);
+  add_names(*wait, awaited->names);
   wait->add_option("-t,--timeout", awaited->time, "Exit with 124 after this time")
       ->type_name("TIME")
       ->each(check_time);
   wait->footer(
-      "Exits with 128 + n when it died of signal n, and with 125 when it has no result.\n");
-  wait->callback([awaited, &exit_code] { exit_code = wait_for_job(*awaited); });
+      "Exits with 128 + n when it died of signal n, and with 125 when it has no result; of "
+      "several\n"
+      "jobs, once all have ended, as the first of them that did not exit with 0.\n");
+  wait->callback([awaited, &exit_code] { exit_code = wait_for_jobs(*awaited); });
 }
 
 }  // namespace contained::cli

@@ -46,7 +46,7 @@ std::string take_ladder(CommandOptions& options, const Row& /*row*/, const std::
   for (const auto& rung : value == "kill" ? std::vector<std::string>{} : split_at(value, ',')) {
     const auto pair = split_pair(rung, ':');
     const auto signal = pair ? signal_named(pair->first) : std::nullopt;
-    const auto grace = pair ? parse_time(pair->second, 1) : std::nullopt;
+    const auto grace = pair ? parse_time(pair->second) : std::nullopt;
     if (!signal || !grace || *grace > kLongestGrace) return kAllowed;
     ladder.push_back({*signal, *grace});
   }

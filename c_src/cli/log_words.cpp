@@ -42,7 +42,10 @@ void add_format(const LogOptions& options, Words& words) {
 }
 
 void add_file(const LogOptions& options, const std::string& path, Words& words) {
-  words.push_back("file=" + std::filesystem::absolute(path).string());
+  // Where there is no current directory any more, opening it says so.
+  std::error_code none;
+  const auto absolute = std::filesystem::absolute(path, none).string();
+  words.push_back("file=" + (none ? path : absolute));
   words.push_back(fmt::format("mode={:o}", options.mode));
   words.push_back("sync=" + options.sync);
   if (options.size > 0) words.push_back(fmt::format("size={}", options.size));

@@ -1,7 +1,5 @@
 #include "cli/plan.hpp"
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,6 +7,7 @@
 #include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/report.hpp"
 #include "cli/units.hpp"
 
 namespace contained::cli {
@@ -21,6 +20,7 @@ Json number_or_unlimited(const std::optional<std::uint64_t>& number) {
 }
 
 void put_program(Json& json, const protocol::Start& start) {
+  json["program"] = start.program;
   json["command"] = start.args;
   if (start.path) json["path"] = *start.path;
   if (start.cd) json["directory"] = *start.cd;
@@ -97,6 +97,12 @@ void put_isolation(Json& json, const protocol::Isolation& isolation) {
   }
 }
 
+void put_clocks(Json& json, const std::vector<protocol::TimeOffset>& offsets) {
+  for (const auto& [boottime, ahead] : offsets) {
+    json["time_offsets_ms"][boottime ? "boottime" : "monotonic"] = ahead;
+  }
+}
+
 void put_seal(Json& json, const protocol::Seal& seal) {
   if (seal.seccomp) json["seccomp_rules"] = seal.seccomp->rules.size();
   for (const auto& [path, write] : seal.landlock) {
@@ -122,6 +128,7 @@ Json plan_of(const CommandOptions& options) {
   put_containment(json, options.cgroups);
   put_placement(json, options.start.placement);
   put_isolation(json, options.start.isolation);
+  put_clocks(json, options.start.isolation.time_offsets);
   put_seal(json, options.start.seal);
   put_life(json, options.start);
   return json;
@@ -129,8 +136,7 @@ Json plan_of(const CommandOptions& options) {
 
 int print_plan(const Json& plan) {
   const auto text = plan.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
-  return written == static_cast<ssize_t>(text.size()) ? kOk : kRunFailed;
+  return print(text) ? kOk : kRunFailed;
 }
 
 int print_plan(const CommandOptions& options) { return print_plan(plan_of(options)); }

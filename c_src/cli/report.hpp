@@ -15,4 +15,10 @@ void complain(const Error& error);
 /// "/no/such: No such file or directory", and what to do about it where we know.
 std::string describe(const Error& error);
 
+/// Writes all of |text| to stdout, also where that does not block.
+Status put_out(std::string_view text);
+
+/// The same; what it could not do is complained of.
+bool print(std::string_view text);
+
 }  // namespace contained::cli

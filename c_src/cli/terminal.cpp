@@ -43,6 +43,17 @@ bool has_colours(int fd) {
   return is_terminal(fd) && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
 }
 
+// ECMA-48: C0, DEL, and C1 as UTF-8 has them.
+std::string printable(std::string text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte < 0x20 || byte == 0x7f) text[i] = '?';
+    if (byte == 0xc2 && next >= 0x80 && next < 0xa0) text.replace(i, 2, "?");
+  }
+  return text;
+}
+
 std::string paint(Colour colour, std::string_view text, bool on) {
   if (!on || colour == Colour::kPlain) return std::string(text);
   return fmt::format("\x1b[{}m{}\x1b[0m", rendition(colour), text);

@@ -17,6 +17,10 @@ bool has_colours(int fd);
 
 enum class Colour : std::uint8_t { kPlain, kBold, kDim, kRed, kGreen, kYellow, kBlue };
 
+/// |text| with '?' for control characters: what somebody else has written must not command our
+/// terminal.
+std::string printable(std::string text);
+
 /// |text| in that colour when |on|.
 std::string paint(Colour colour, std::string_view text, bool on);
 

@@ -139,7 +139,7 @@ int print_once(TopModel& model, const TopOptions& options) {
   std::this_thread::sleep_for(milliseconds(std::min(options.delay_ms, kOnceDelay)));
   if (!refresh(model, options)) return kNo;
   const auto text = options.json ? json_table(model) : plain_table(model);
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? kOk : kNo;
+  return print(text) ? kOk : kNo;
 }
 
 }  // namespace

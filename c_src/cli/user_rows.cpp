@@ -38,6 +38,11 @@ std::string take_env(CommandOptions& options, const Row& /*row*/, const std::str
   return {};
 }
 
+std::string take_arg0(CommandOptions& options, const Row& /*row*/, const std::string& value) {
+  options.arg0 = value;
+  return {};
+}
+
 std::string take_directory(CommandOptions& options, const Row& /*row*/, const std::string& value) {
   if (value.empty()) return "a directory";
   options.start.cd = value;
@@ -140,6 +145,7 @@ constexpr Row kUserRows[] = {
     {"--groups", "A,B", "With these supplementary groups; else the user's", take_groups},
     {"--env,-E", "NAME[=VALUE]", "Sets a variable, or removes it; repeatable", take_env, kRepeated},
     {"--clear-env", "", "Begins from an empty environment", take_clear, kFlag},
+    {"--arg0", "NAME", "The name that it sees as its own; else as it was typed", take_arg0},
     {"--chdir,-C", "DIR", "Runs in this directory", take_directory},
     {"--rlimit", "NAME=SOFT[:HARD]", "Of setrlimit(2), such as nofile=256:512; repeatable",
      take_rlimit, kRepeated},

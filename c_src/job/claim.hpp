@@ -14,6 +14,7 @@ namespace contained::job {
 
 /// The name, when no job has it. EBUSY: one runs; the subject is the pid of its command, or, of one
 /// that has not yet told it within a few seconds, empty. One that has just ended is waited for.
+/// ENOENT: the namespace has been removed.
 Result<NameLock> claim(const Namespace& space, const std::string& name);
 
 /// The launcher or other program of Contained that we run below, and whose end would be that of

@@ -1,12 +1,15 @@
 #include "job/home.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 
 #include "base/file.hpp"
 
@@ -21,11 +24,22 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+struct CloseDir {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
 bool is_root() { return ::geteuid() == 0; }
 
+// A keeper works elsewhere, and who asks for a job may be anywhere.
+Result<std::string> absolute(std::string path, const char* variable) {
+  if (!path.starts_with('/')) return Error{EINVAL, Stage::kFile, variable};
+  return path;
+}
+
+// XDG Base Directory Specification: a path that is relative is to be ignored.
 Result<std::string> user_runtime() {
   const auto given = variable("XDG_RUNTIME_DIR");
-  if (given.empty()) return fmt::format("/tmp/contained-{}", ::geteuid());
+  if (!given.starts_with('/')) return fmt::format("/tmp/contained-{}", ::geteuid());
   struct stat info = {};
   if (::stat(given.c_str(), &info) < 0) return Error::last(Stage::kFile, given);
   if (info.st_uid != ::geteuid()) return Error{EPERM, Stage::kFile, given};
@@ -52,7 +66,7 @@ Status check_directory(int fd, const std::string& path) {
 
 Result<std::string> runtime_home() {
   const auto given = variable("CONTAINED_RUNTIME_DIR");
-  if (!given.empty()) return given;
+  if (!given.empty()) return absolute(given, "CONTAINED_RUNTIME_DIR");
   return is_root() ? Result<std::string>(kSystemRuntime) : user_runtime();
 }
 
@@ -67,7 +81,7 @@ std::vector<std::string> runtime_homes() {
 
 Result<std::string> log_home() {
   const auto given = variable("CONTAINED_LOG_DIR");
-  if (!given.empty()) return given;
+  if (!given.empty()) return absolute(given, "CONTAINED_LOG_DIR");
   if (is_root()) return std::string(kSystemLogs);
   const auto state = variable("XDG_STATE_HOME");
   if (state.starts_with('/')) return state + "/contained";
@@ -91,6 +105,21 @@ Result<Made> make_trusted(int dirfd, const std::string& path, mode_t mode) {
   if (!directory) return directory.error();
   if (fresh && ::fchmod(directory->get(), mode) < 0) return Error::last(Stage::kFile, path);
   return Made{std::move(*directory), fresh};
+}
+
+std::vector<std::string> names_in(int dirfd, const std::string& path,
+                                  bool (*wanted)(std::string_view)) {
+  std::vector<std::string> names;
+  auto opened = open_at(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!opened) return names;
+  const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(opened->get()));
+  if (!directory) return names;
+  opened->release();
+  while (const auto* entry = ::readdir(directory.get())) {
+    if (wanted(entry->d_name)) names.emplace_back(entry->d_name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<UniqueFd> make_all(const std::string& path) {

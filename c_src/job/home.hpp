@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,14 +17,16 @@
 
 namespace contained::job {
 
-/// Where we make namespaces. EPERM: $XDG_RUNTIME_DIR is somebody else's (as after su(1)).
+/// Where we make namespaces. EINVAL: CONTAINED_RUNTIME_DIR, the subject, is no absolute path.
+/// EPERM: $XDG_RUNTIME_DIR is somebody else's (as after su(1)).
 Result<std::string> runtime_home();
 
 /// Where namespaces of ours may be, the first that has one counts: what root has made for us in
 /// /run/contained before our own.
 std::vector<std::string> runtime_homes();
 
-/// ENOENT: no home directory is known; subject CONTAINED_LOG_DIR, which helps.
+/// ENOENT: no home directory is known; subject CONTAINED_LOG_DIR, which helps. EINVAL: that is no
+/// absolute path.
 Result<std::string> log_home();
 
 /// An open directory that we can rely on: no symbolic link, ours or root's, and writable by nobody
@@ -36,6 +39,10 @@ struct Made {
   bool fresh = false;
 };
 Result<Made> make_trusted(int dirfd, const std::string& path, mode_t mode);
+
+/// The |wanted| names in the directory |path|, sorted; none when it cannot be read.
+std::vector<std::string> names_in(int dirfd, const std::string& path,
+                                  bool (*wanted)(std::string_view));
 
 /// Makes what is missing of |path|: for others to enter when we are root, else for us alone.
 Result<UniqueFd> make_all(const std::string& path);

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "job/home.hpp"
 #include "job/job.hpp"
+#include "job/record.hpp"
 #include "process/close_fds.hpp"
 
 namespace contained::job {
@@ -27,6 +28,11 @@ struct flock whole_file(short type) {
   return lock;
 }
 
+bool is_removed(int directory) {
+  struct stat info = {};
+  return ::fstat(directory, &info) == 0 && info.st_nlink == 0;
+}
+
 // Between our look and our lock the directory or its lock may have been removed and made anew.
 bool is_still(int jobs, const std::string& name, int directory, int file) {
   struct stat by_name = {};
@@ -38,14 +44,25 @@ bool is_still(int jobs, const std::string& name, int directory, int file) {
          lock.st_nlink > 0;
 }
 
+bool is_of_job(std::string_view file) {
+  return is_draft(file, kJobFile) || is_draft(file, kResultFile) || file == kControlFile ||
+         file == kJobFile || file == kResultFile || file == kLockFile;
+}
+
+// True when there was any.
+bool unlink_ours(int directory) {
+  bool any = false;
+  for (const auto& file : names_in(directory, ".", is_of_job)) {
+    any = ::unlinkat(directory, file.c_str(), 0) == 0 || any;
+  }
+  return any;
+}
+
 // Whoever looked up the directory before it was moved aside may still make a lock in it, once: he
 // finds that it is not the name's any more, and leaves the file to us.
 Status remove_ours(int jobs, const std::string& aside, int directory) {
   for (int i = 0; i < kMostTries; ++i) {
-    bool any = false;
-    for (const char* file : {kControlFile, kJobFile, kResultFile, kLockFile}) {
-      any = ::unlinkat(directory, file, 0) == 0 || any;
-    }
+    const bool any = unlink_ours(directory);
     if (::unlinkat(jobs, aside.c_str(), AT_REMOVEDIR) == 0) return Done{};
     auto error = Error::last(Stage::kFile, aside);
     if (error.code == ENOENT) return Done{};  // remove_aside() was quicker
@@ -59,7 +76,7 @@ Status remove_ours(int jobs, const std::string& aside, int directory) {
 Result<NameLock> NameLock::take(int jobs, const std::string& name) {
   for (int i = 0; i < kMostTries; ++i) {
     auto made = make_trusted(jobs, name, 0700);
-    if (!made && made.error().code == ENOENT) continue;
+    if (!made && made.error().code == ENOENT && !is_removed(jobs)) continue;
     if (!made) return made.error();
     const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
     UniqueFd file(::openat(made->fd.get(), kLockFile, flags, 0600));

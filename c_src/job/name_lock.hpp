@@ -15,7 +15,8 @@ namespace contained::job {
 
 class NameLock {
  public:
-  /// Makes `<jobs>/<name>` and its lock when they are not there. EAGAIN: another holds it.
+  /// Makes `<jobs>/<name>` and its lock when they are not there. EAGAIN: another holds it. ENOENT:
+  /// |jobs| is removed.
   static Result<NameLock> take(int jobs, const std::string& name);
 
   int directory() const { return directory_.get(); }  ///< of the job

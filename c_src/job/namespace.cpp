@@ -1,13 +1,11 @@
 #include "job/namespace.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "base/file.hpp"
@@ -22,25 +20,7 @@ namespace {
 constexpr char kNamespaceFile[] = "namespace";
 constexpr char kJobs[] = "jobs";
 
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-// Names in the directory |path| beneath |dirfd|, without |wanted| those that can be a job's or a
-// namespace's.
-std::vector<std::string> names_in(int dirfd, const std::string& path,
-                                  bool (*wanted)(std::string_view) = valid_name) {
-  std::vector<std::string> names;
-  auto opened = open_at(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!opened) return names;
-  const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(opened->release()));
-  if (!directory) return names;
-  while (const auto* entry = ::readdir(directory.get())) {
-    if (wanted(entry->d_name)) names.emplace_back(entry->d_name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+bool is_namespace_draft(std::string_view file) { return is_draft(file, kNamespaceFile); }
 
 uid_t owner_of(int fd) {
   struct stat info = {};
@@ -84,7 +64,8 @@ Result<Namespace> Namespace::open_in(const std::string& runtime, const std::stri
 }
 
 Result<Namespace> Namespace::open(const std::string& name) {
-  Error why{ENOENT, Stage::kFile, name};
+  const auto own = runtime_home();
+  auto why = own ? Error{ENOENT, Stage::kFile, name} : own.error();
   for (const auto& runtime : runtime_homes()) {
     auto found = open_in(runtime, name);
     if (found) return found;
@@ -171,7 +152,7 @@ void Namespace::renew_plot() {
   if (owner_of(directory_.get()) == us.uid) (void)save(us);
 }
 
-std::vector<std::string> Namespace::names() const { return names_in(jobs(), "."); }
+std::vector<std::string> Namespace::names() const { return names_in(jobs(), ".", valid_name); }
 
 void Namespace::sweep_names() const {
   for (const auto& aside : names_in(jobs(), ".", is_aside)) remove_aside(jobs(), aside);
@@ -196,6 +177,9 @@ Status Namespace::remove_directories() {
     return Error::last(Stage::kFile, path_ + "/" + kJobs);
   }
   (void)::unlinkat(directory_.get(), kNamespaceFile, 0);
+  for (const auto& draft : names_in(directory_.get(), ".", is_namespace_draft)) {
+    (void)::unlinkat(directory_.get(), draft.c_str(), 0);
+  }
   if (::rmdir(path_.c_str()) < 0 && errno != ENOENT) return Error::last(Stage::kFile, path_);
   return Done{};
 }
@@ -224,7 +208,7 @@ Status Namespace::take_back(const std::string& name) {
 std::vector<std::string> namespaces() {
   std::vector<std::string> all;
   for (const auto& runtime : runtime_homes()) {
-    for (auto& name : names_in(AT_FDCWD, runtime)) {
+    for (auto& name : names_in(AT_FDCWD, runtime, valid_name)) {
       if (Namespace::open(name)) all.push_back(std::move(name));
     }
   }

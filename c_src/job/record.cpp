@@ -117,6 +117,12 @@ Status write_record(int dirfd, const std::string& name, const Record& record, mo
   return Error{written.error().code, Stage::kFile, name};
 }
 
+bool is_draft(std::string_view file, std::string_view name) {
+  if (!file.starts_with(name) || file.size() < name.size() + 2) return false;
+  file.remove_prefix(name.size());
+  return file.front() == '.' && file.find_first_not_of("0123456789", 1) == file.npos;
+}
+
 Result<Record> read_record(int dirfd, const std::string& name) {
   // O_NONBLOCK: of a FIFO nothing is waited for.
   const auto file = open_at(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -59,6 +59,9 @@ class Record {
 /// one or the new one, whole.
 Status write_record(int dirfd, const std::string& name, const Record& record, mode_t mode = 0600);
 
+/// Whether |file| is what a write_record() of |name| that was killed has left.
+bool is_draft(std::string_view file, std::string_view name);
+
 /// ENOENT; ELOOP for a symbolic link; EPERM for what is neither ours nor root's, or writable by
 /// others; EINVAL for what is no record.
 Result<Record> read_record(int dirfd, const std::string& name);

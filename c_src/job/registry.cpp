@@ -16,10 +16,29 @@ bool keeper_lives(const Job& job, int directory) {
   return job.pid_namespace == kOurs ? is_alive(job.guardian) : is_locked(directory);
 }
 
-State state_of(const Entry& entry, int directory) {
+// When its keeper does not live.
+State end_of(const Entry& entry) {
   if (entry.outcome) return State::kFinished;
-  if (entry.job.boot_id != boot_id()) return State::kRebooted;
-  return keeper_lives(entry.job, directory) ? State::kRunning : State::kSupervisorDied;
+  return entry.job.boot_id == boot_id() ? State::kSupervisorDied : State::kRebooted;
+}
+
+State state_of(const Entry& entry, int directory) {
+  const auto end = end_of(entry);
+  const bool lives = end == State::kSupervisorDied && keeper_lives(entry.job, directory);
+  return lives ? State::kRunning : end;
+}
+
+// What the files of a job that was started say.
+Result<Entry> read_entry(const std::string& name, int directory) {
+  const auto record = read_record(directory, kJobFile);
+  if (!record) return record.error();
+  auto job = job_of(*record);
+  if (!job) return job.error();
+  Entry entry{name, State::kRunning, std::move(*job), std::nullopt};
+  if (const auto result = read_record(directory, kResultFile)) {
+    if (auto outcome = outcome_of(*result)) entry.outcome = std::move(*outcome);
+  }
+  return entry;
 }
 
 Result<Entry> look_starting(const std::string& name, int directory) {
@@ -27,6 +46,15 @@ Result<Entry> look_starting(const std::string& name, int directory) {
   Entry entry;
   entry.name = name;
   return entry;
+}
+
+Result<Entry> look_once(const Namespace& space, const std::string& name) {
+  const auto directory = space.job(name);
+  if (!directory) return directory.error();
+  auto entry = read_entry(name, directory->get());
+  if (entry) entry->state = state_of(*entry, directory->get());
+  const bool started = entry || entry.error().code != ENOENT;
+  return started ? entry : look_starting(name, directory->get());
 }
 
 std::vector<pid_t> pids_told(const Namespace& space, const std::string& name) {
@@ -54,19 +82,19 @@ std::string_view name(State state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+// Its keeper may end, and tell so, between our look at a file and that at the keeper: of one that
+// is gone the files are read once more.
 Result<Entry> look(const Namespace& space, const std::string& name) {
+  auto entry = look_once(space, name);
+  const bool gone = entry ? entry->state == State::kSupervisorDied : entry.error().code == ENOENT;
+  return gone ? look_once(space, name) : entry;
+}
+
+Result<Entry> look_claimed(const Namespace& space, const std::string& name) {
   const auto directory = space.job(name);
   if (!directory) return directory.error();
-  const auto record = read_record(directory->get(), kJobFile);
-  if (!record && record.error().code == ENOENT) return look_starting(name, directory->get());
-  if (!record) return record.error();
-  auto job = job_of(*record);
-  if (!job) return job.error();
-  Entry entry{name, State::kRunning, std::move(*job), std::nullopt};
-  if (const auto result = read_record(directory->get(), kResultFile)) {
-    if (auto outcome = outcome_of(*result)) entry.outcome = std::move(*outcome);
-  }
-  entry.state = state_of(entry, directory->get());
+  auto entry = read_entry(name, directory->get());
+  if (entry) entry->state = end_of(*entry);
   return entry;
 }
 

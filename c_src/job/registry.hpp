@@ -36,6 +36,9 @@ struct Entry {
 /// ENOENT: there is no such job. EPERM, EINVAL: its files are not to be believed.
 Result<Entry> look(const Namespace& space, const std::string& name);
 
+/// The same of one whose name we have claimed: nothing of it runs.
+Result<Entry> look_claimed(const Namespace& space, const std::string& name);
+
 /// All that look() tells of, sorted by name.
 std::vector<Entry> list(const Namespace& space);
 

@@ -14,8 +14,14 @@ defmodule Contained.Job do
   can be asked for afterwards. When its keeper is killed, the job dies with it (`:supervisor_died`).
 
   Jobs live in a *namespace*, in which their names are unique while they run. Both names are 1 to 64 of the characters `A-Za-z0-9._-`. The command line
-  sees the same jobs: `contained job media ls`, `contained job media stop encode-42`, see the guide [Jobs](jobs.md), which also says what
+  sees the same jobs, and has the same options: `contained job media ls`, `contained job media stop encode-42`, see the guide [Jobs](jobs.md), which also says what
   root has to prepare once for users without a delegated control group, and when a job outlives a `systemctl restart`.
+
+  From Erlang, with binaries for texts:
+
+      {ok, OsPid} = 'Elixir.Contained.Job':run(<<"media">>, <<"encode-42">>, [<<"ffmpeg">>, <<"-i">>, <<"in.mkv">>, <<"out.mp4">>],
+                                               [{limits, [{memory, <<"2G">>}]}]),
+      {ok, #{status := 0}} = 'Elixir.Contained.Job':wait(<<"media">>, <<"encode-42">>).
 
   ## Errors
 
@@ -26,6 +32,9 @@ defmodule Contained.Job do
     * `:timeout` - it has not ended, or its keeper has not answered, in time
     * `:enoent` - the program `contained` is not beside the port program
     * `:exit_status` - that program has failed, and has said why on stderr
+    * `:supervisor_died`, `:rebooted` - nobody could write a result
+
+  Names, commands and options that cannot be right raise `ArgumentError`, which tells the option, its value and what is allowed.
 
   At stage `:file` a file of the job is not there (`:enoent`: no such job) or not to be believed: it is a link, or somebody
   else could have written it (`:eperm`, `:eloop`). All other stages are those of a command.
@@ -33,7 +42,7 @@ defmodule Contained.Job do
 
   alias Contained.{Command, Error, Limits, Result, Signals}
   alias Contained.Cgroup.Stats
-  alias Contained.Job.{Client, Files, Program, Record}
+  alias Contained.Job.{Client, Ending, Files, Log, Options, Program, Record}
 
   @typedoc "A namespace, or the name of a job in it."
   @type name :: binary
@@ -61,19 +70,6 @@ defmodule Contained.Job do
           result: Result.t() | nil
         }
 
-  @own [:log, :on_exit, :keep, :max_size]
-  # What a keeper cannot have: streams of the VM, and its launchers.
-  @not_here [
-              :stdin,
-              :input,
-              :stderr,
-              :stderr_to_stdout,
-              :fds,
-              :window,
-              :stdio_window,
-              :max_output
-            ] ++
-              [:launcher, :container]
   # As of the command line.
   @grace 5_000
   @unknown_ladder 60_000
@@ -86,17 +82,11 @@ defmodule Contained.Job do
 
   ## Options
 
-    * `:log` - where its output goes: a path, `false` for nowhere, or `true` (the default) for
-      `<log directory>/<namespace>/<name>.log`. A log that is there is set aside when the job starts
-    * `:keep` - how many logs of earlier runs, or of `:max_size`, are kept (default `5`)
-    * `:max_size` - bytes, or text such as `"10M"`, after which a log is set aside (default `"64M"`)
-    * `:on_exit` - a line for `sh`, run when all of the job has ended, with `CONTAINED_NAMESPACE`, `CONTAINED_NAME`, `CONTAINED_STATUS`,
-      `CONTAINED_SIGNAL` and `CONTAINED_REASON` in its environment
-
+  #{Options.docs()}
     * `:linger` - what becomes of descendants when the program has exited: `:kill` (the default), or `:wait`: the job
       runs until the last of them has ended, or it is stopped. `:timeout` is then of all of it
 
-  and those of `Contained.start/3` but for #{Enum.map_join(@not_here, ", ", &"`:#{&1}`")}. `:delay_to_sigkill` is 5000
+  and those of `Contained.start/3` but for #{Enum.map_join(Options.not_here(), ", ", &"`:#{&1}`")}. `:delay_to_sigkill` is 5000
   unless given.
   """
   @spec run(name, name, [binary, ...], keyword) :: {:ok, pos_integer} | {:error, Error.t()}
@@ -104,60 +94,35 @@ defmodule Contained.Job do
 
   def run(namespace, name, [program | args], opts) do
     check_names!(namespace, name)
-    {own, opts} = Keyword.split(opts, @own)
-    refuse!(opts)
-    flags = Enum.flat_map(own, &flag/1)
-
+    {flags, opts} = Options.split!(opts)
     opts = opts |> Keyword.put_new(:delay_to_sigkill, @grace) |> Keyword.put_new(:linger, :kill)
 
     with {:ok, command} <- Command.new(:start, program, args, opts),
          do: Program.run(namespace, name, spec(command), flags)
   end
 
+  def run(_namespace, _name, command, _opts) do
+    raise ArgumentError,
+          "expected a command as a list of the program and its arguments, got: #{inspect(command)}"
+  end
+
   defp spec(%{spec: spec}),
     do: Map.merge(spec, %{stdin: :null, stdout: :inherit, stderr: :inherit})
 
-  defp refuse!(opts) do
-    for {key, value} <- opts, key in @not_here or {key, value} == {:linger, :leave} do
-      raise ArgumentError, "invalid option #{inspect(key)} with value #{inspect(value)} for a job"
-    end
-  end
-
-  defp flag({:log, true}), do: []
-  defp flag({:log, false}), do: ["--no-log"]
-  defp flag({:log, path}) when is_binary(path), do: ["--log", Path.expand(path)]
-  defp flag({:on_exit, line}) when is_binary(line), do: ["--on-exit", line]
-  defp flag({:keep, count}) when is_integer(count) and count >= 0, do: ["--keep", "#{count}"]
-
-  defp flag({:max_size, size}) do
-    case Contained.Options.Values.bytes(size) do
-      {:ok, bytes} -> ["--log-size", "#{bytes}"]
-      :error -> invalid!(:max_size, size, ~s(bytes, or text such as "10M"))
-    end
-  end
-
-  @allowed %{
-    log: "a path, true or false",
-    on_exit: "a line for sh",
-    keep: "a number of files"
-  }
-
-  defp flag({key, value}), do: invalid!(key, value, @allowed[key])
-
-  defp invalid!(key, value, allowed) do
-    raise ArgumentError,
-          "invalid value for option #{inspect(key)}: expected #{allowed}, got: #{inspect(value)}"
-  end
-
-  @doc "Whether the job runs."
+  @doc "Whether the job runs; false until its program has been executed, and for one that is not there."
   @spec check(name, name) :: boolean
   def check(namespace, name), do: match?({:ok, %{state: :running}}, info(namespace, name))
 
-  @doc "How a job is that runs or has run."
+  @doc """
+  How a job is that runs or has run, by its files: its keeper is not asked.
+
+  `:started_at` is when its program was executed, `:command` what was asked for, `:result` is `nil` while it runs. The error
+  of a job that is not there is `:enoent` at stage `:file`.
+  """
   @spec info(name, name) :: {:ok, info} | {:error, Error.t()}
   def info(namespace, name) do
     check_names!(namespace, name)
-    with {:ok, entry} <- Files.read(namespace, name), do: {:ok, info(namespace, name, entry)}
+    with {:ok, entry} <- Files.look(namespace, name), do: {:ok, info(namespace, name, entry)}
   end
 
   defp info(namespace, name, %{job: job} = entry) do
@@ -183,7 +148,7 @@ defmodule Contained.Job do
   def list(namespace) do
     check_name!(namespace)
 
-    for name <- Files.jobs(namespace), {:ok, entry} <- [Files.read(namespace, name)] do
+    for name <- Files.jobs(namespace), {:ok, entry} <- [Files.look(namespace, name)] do
       info(namespace, name, entry)
     end
   end
@@ -193,69 +158,43 @@ defmodule Contained.Job do
   def namespaces, do: Files.namespaces()
 
   @doc """
-  Waits for the end of a job, also of one that has ended already.
+  Waits for the end of a job, also of one that has ended already, for at most `timeout` milliseconds (0 to #{@longest_wait}, default `:infinity`).
 
-  `{:error, error}` with the reason `:timeout` after so many milliseconds; the job goes on. `:supervisor_died`
-  or `:rebooted` is the reason when nobody could write a result.
+  `{:error, error}` with the reason `:timeout` after that; the job goes on. `:supervisor_died`
+  or `:rebooted` is the reason when nobody could write a result. It is of the run that is found when it is called: when its name is
+  taken anew at once, as by its exit hook, the result tells how it has ended and nothing of what it has used.
   """
   @spec wait(name, name, timeout) :: {:ok, Result.t()} | {:error, Error.t()}
   def wait(namespace, name, timeout \\ :infinity) do
     check_names!(namespace, name)
     deadline = deadline(timeout)
 
-    apart(fn ->
-      case Client.watch(namespace, name) do
-        {:ok, socket} -> await(socket, namespace, name, deadline)
-        {:error, _not_running} -> ending(namespace, name)
-      end
-    end)
+    apart(fn -> Ending.await(namespace, name, deadline) end)
   end
 
   # Messages of a socket are for a mailbox of its own.
   defp apart(wait), do: wait |> Task.async() |> Task.await(:infinity)
 
-  defp deadline(:infinity), do: :infinity
+  defp deadline(timeout, more \\ 0)
+  defp deadline(:infinity, _more), do: :infinity
 
-  defp deadline(timeout) when timeout in 0..@longest_wait,
-    do: System.monotonic_time(:millisecond) + timeout
+  defp deadline(timeout, more) when timeout in 0..@longest_wait,
+    do: System.monotonic_time(:millisecond) + timeout + more
 
-  defp left(:infinity), do: :infinity
-  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
-
-  defp await(socket, namespace, name, deadline) do
-    receive do
-      {:tcp, ^socket, _event} -> await(socket, namespace, name, deadline)
-      {:tcp_closed, ^socket} -> ending(namespace, name)
-      {:tcp_error, ^socket, _reason} -> ending(namespace, name)
-    after
-      left(deadline) -> {:error, error(:timeout, name)}
-    end
-  end
-
-  # The socket is closed when the keeper goes, which may take it another moment.
-  defp ending(namespace, name, looks \\ 200) do
-    case info(namespace, name) do
-      {:ok, %{state: :running}} when looks > 0 ->
-        Process.sleep(10)
-        ending(namespace, name, looks - 1)
-
-      {:ok, %{state: :finished, result: result}} ->
-        {:ok, result}
-
-      {:ok, %{state: state}} ->
-        {:error, error(state, name)}
-
-      error ->
-        error
-    end
+  defp deadline(timeout, _more) do
+    raise ArgumentError,
+          "expected a timeout of 0 to #{@longest_wait} milliseconds or :infinity, got: #{inspect(timeout)}"
   end
 
   @doc """
   Stops a job and waits until all of it has ended.
 
     * `:stop_signal`, `:delay_to_sigkill` - another ladder than that of `run/4`, as for `Contained.cmd/3`
-    * `:timeout` - milliseconds to wait beyond those of the ladder (default `10_000`); the ladder of `run/4`, when
+    * `:timeout` - milliseconds to wait beyond those of the ladder, or `:infinity` (default `10_000`); the ladder of `run/4`, when
       none is given here, counts as 60 seconds
+
+  The reason `:timeout` says that it has not ended by then, or that its keeper does not answer: then `contained job NS stop NAME` ends it
+  without asking.
   """
   @spec stop(name, name, keyword) :: {:ok, Result.t()} | {:error, Error.t()}
   def stop(namespace, name, opts \\ []) do
@@ -265,10 +204,9 @@ defmodule Contained.Job do
     ladder = if opts != [], do: Command.ladder!(opts), else: []
 
     apart(fn ->
-      with {:ok, socket} <- Client.watch(namespace, name),
-           {:ok, []} <- Client.ask(namespace, name, ["stop" | rungs(ladder)], :none) do
-        await(socket, namespace, name, deadline(timeout + grace(ladder)))
-      end
+      Ending.await(namespace, name, deadline(timeout, grace(ladder)), fn ->
+        Client.ask(namespace, name, ["stop" | rungs(ladder)], :none)
+      end)
     end)
   end
 
@@ -344,52 +282,16 @@ defmodule Contained.Job do
   end
 
   @doc """
-  The job's log.
+  The job's log since it was started or last set aside, as a binary.
 
-    * `:lines` - only so many of its last lines
-    * `:follow` - when true, `{:ok, stream}`, an enumerable of its lines that ends when the job does, or halts when it is
-      no longer taken from
+    * `:lines` - only so many of its last lines (default `:all`)
+    * `:follow` - when true, `{:ok, stream}`, an enumerable of its lines, over all the files that are begun meanwhile. It ends when the
+      job does, or halts when it is no longer taken from; it can be enumerated more than once, each time from now
   """
   @spec logs(name, name, keyword) :: {:ok, binary | Enumerable.t()} | {:error, Error.t()}
   def logs(namespace, name, opts \\ []) do
-    opts = Keyword.validate!(opts, lines: :all, follow: false)
-
-    with {:ok, %{log: log}} <- info(namespace, name) do
-      cond do
-        log == nil ->
-          {:error, %Error{stage: :file, reason: :enoent, subject: "the job has no log"}}
-
-        opts[:follow] ->
-          follow(namespace, name, opts[:lines])
-
-        true ->
-          read(log, opts[:lines])
-      end
-    end
-  end
-
-  defp follow(namespace, name, lines) do
-    with {:ok, program} <- Program.locate() do
-      args = ["job", namespace, "logs", "-f"] ++ count(lines) ++ [name]
-      {:ok, Contained.stream(program, args, lines: 1)}
-    end
-  end
-
-  defp count(:all), do: []
-  defp count(lines), do: ["-n", "#{lines}"]
-
-  defp read(log, lines) do
-    case File.read(log) do
-      {:ok, text} -> {:ok, last(text, lines)}
-      {:error, reason} -> {:error, %Error{stage: :file, reason: reason, subject: log}}
-    end
-  end
-
-  defp last(text, :all), do: text
-
-  defp last(text, count) do
-    lines = String.split(text, ~r/(?<=\n)/, trim: true)
-    lines |> Enum.take(-count) |> IO.iodata_to_binary()
+    check_names!(namespace, name)
+    Log.read(namespace, name, opts)
   end
 
   defp check_names!(namespace, name) do
@@ -403,6 +305,4 @@ defmodule Contained.Job do
             "expected a name of 1 to 64 of the characters A-Za-z0-9._-, not beginning with -, got: #{inspect(name)}"
     end
   end
-
-  defp error(reason, name), do: %Error{stage: :job, reason: reason, subject: name}
 end

@@ -126,7 +126,7 @@ TEST(Run, TheFileThenTheVariableThenTheLine) {
 TEST(Run, ThePlanIsPrintedAndNothingDone) {
   const TempDir directory;
   const auto came = run({"--dry-run", "--memory", "64M", "--timeout", "5s", "--stop",
-                         "INT:1s,TERM:50", "-E", "A=b", "touch", directory.path("x")});
+                         "INT:1,TERM:50ms", "-E", "A=b", "touch", directory.path("x")});
   ASSERT_EQ(came.code(), 0) << came.err;
   const auto plan = json::parse(came.out);
   EXPECT_EQ(plan["limits"], (json{{"memory", "64M"}}));
@@ -134,6 +134,22 @@ TEST(Run, ThePlanIsPrintedAndNothingDone) {
   EXPECT_EQ(plan["stop"], json::parse(R"([["INT", 1000], ["TERM", 50]])"));
   EXPECT_EQ(plan["env"], (json{{"A", "b"}}));
   EXPECT_FALSE(std::filesystem::exists(directory.path("x")));
+}
+
+TEST(Run, ItsOwnNameIsTheCallersChoice) {
+  const auto came = run({"--arg0", "other", "sh", "-c", "tr '\\0' '\\n' < /proc/$$/cmdline"});
+  EXPECT_TRUE(came.out.starts_with("other\n-c\n")) << came.out << came.err;
+}
+
+TEST(Run, ClocksOfItsOwnAreInThePlan) {
+  const auto came = run(
+      {"--dry-run", "--time-offset", "boottime:1d", "--time-offset", "monotonic:-1500ms", "true"});
+  ASSERT_EQ(came.code(), 0) << came.err;
+  const auto plan = json::parse(came.out);
+  EXPECT_EQ(plan["time_offsets_ms"], (json{{"boottime", 86400000}, {"monotonic", -1500}}));
+  const auto wrong = run({"--time-offset", "realtime:1s", "true"});
+  EXPECT_EQ(wrong.code(), 125);
+  EXPECT_NE(wrong.err.find("--time-offset: realtime:1s: monotonic:TIME"), std::string::npos);
 }
 
 TEST(Run, TheResultIsAFile) {

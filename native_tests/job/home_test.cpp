@@ -53,6 +53,14 @@ TEST_F(Homes, AreSaidByTheEnvironment) {
   EXPECT_EQ(*log_home(), temp_.path("log"));
 }
 
+TEST_F(Homes, ThatAreRelativeAreRefused) {
+  ::setenv("CONTAINED_RUNTIME_DIR", "run", 1);
+  ::setenv("CONTAINED_LOG_DIR", "log", 1);
+  EXPECT_EQ(runtime_home().error().code, EINVAL);
+  EXPECT_EQ(runtime_home().error().subject, "CONTAINED_RUNTIME_DIR");
+  EXPECT_EQ(log_home().error().subject, "CONTAINED_LOG_DIR");
+}
+
 TEST_F(Homes, OfRootAreTheSystems) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   ::unsetenv("CONTAINED_RUNTIME_DIR");
@@ -80,7 +88,7 @@ int as_user(const Body& body) {
 
 TEST_F(Homes, OfAUserWithoutXdgAreInTmp) {
   ::unsetenv("CONTAINED_RUNTIME_DIR");
-  ::unsetenv("XDG_RUNTIME_DIR");
+  ::setenv("XDG_RUNTIME_DIR", "relative", 1);  // is to be ignored
   EXPECT_EQ(as_user([] {
               const auto home = runtime_home();
               return home && *home == "/tmp/contained-" + std::to_string(::geteuid()) ? 0 : 1;

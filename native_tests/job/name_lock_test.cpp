@@ -46,6 +46,31 @@ TEST_F(Names, AreFreeWhenTheirHolderIsGone) {
   EXPECT_TRUE(take());
 }
 
+TEST_F(Names, AreRemovedWithWhatAKilledWriterHasLeft) {
+  auto lock = take();
+  ASSERT_TRUE(lock);
+  for (const char* file : {"job", "job.4711", "result.12", "control"}) {
+    temp_.file(std::string("a/") + file, "", 0600);
+  }
+  EXPECT_TRUE(std::move(*lock).remove("a"));
+  EXPECT_FALSE(std::filesystem::exists(temp_.path("a")));
+}
+
+TEST_F(Names, AreNotRemovedWithWhatIsSomebodyElses) {
+  auto lock = take();
+  ASSERT_TRUE(lock);
+  temp_.file("a/job.4711.keep", "", 0600);
+  EXPECT_EQ(std::move(*lock).remove("a").error().code, ENOTEMPTY);
+  EXPECT_TRUE(std::filesystem::exists(temp_.path("a/job.4711.keep")));
+}
+
+TEST_F(Names, OfARemovedNamespaceAreNotTaken) {
+  std::filesystem::remove(temp_.path());
+  const auto lock = take();
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().code, ENOENT);
+}
+
 TEST_F(Names, AreHeldByAForkedProcessToo) {
   std::optional<NameLock> first(std::move(take().value()));
   auto pipe = make_pipe();

@@ -132,7 +132,13 @@ defmodule Contained.JobTest do
 
   test "signals, freezing and statistics", %{namespace: ns} do
     {:ok, os_pid} =
-      Job.run(ns, "held", ["sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done"])
+      Job.run(ns, "held", [
+        "sh",
+        "-c",
+        "trap 'exit 5' USR1; echo heard; while :; do sleep 0.05; done"
+      ])
+
+    assert eventually(fn -> Job.logs(ns, "held") == {:ok, "heard\n"} end)
 
     assert {:ok, %{} = stats} = Job.stats(ns, "held")
     assert is_map(stats)
@@ -147,6 +153,50 @@ defmodule Contained.JobTest do
     {:ok, os_pid} = Job.run(ns, "long", ["sleep", "1000"])
     assert {:error, %Error{reason: :timeout}} = Job.wait(ns, "long", 20)
     assert os_alive?(os_pid)
+  end
+
+  test "a keeper that is stopped is waited for", %{namespace: ns} do
+    {:ok, _os_pid} = Job.run(ns, "held", ["sleep", "1000"])
+    {:ok, %{job: job}} = Job.Files.read(ns, "held")
+    keeper = for who <- ["guardian", "worker"], do: Job.Record.number(job, who <> "_pid")
+    Contained.Proc.kill("STOP", keeper)
+    assert {:error, %Error{stage: :job, reason: :timeout}} = Job.wait(ns, "held", 100)
+    waiting = Task.async(fn -> Job.wait(ns, "held") end)
+    Contained.Proc.kill("CONT", keeper)
+    assert {:ok, %Result{reason: :stopped}} = Job.stop(ns, "held", timeout: :infinity)
+    assert {:ok, %Result{reason: :stopped}} = Task.await(waiting, 60_000)
+  end
+
+  test "a wait is for the run that it has found", %{namespace: ns} do
+    {:ok, os_pid} = Job.run(ns, "one", ["true"])
+    {:ok, %Result{status: 0}} = Job.wait(ns, "one", 60_000)
+    # A keeper of ours, whose job ends and is followed by another one of its name.
+    {:ok, path} = Job.Files.socket(ns, "one")
+    options = [:binary, packet: :line, active: false, ifaddr: {:local, path}]
+    {:ok, listener} = :gen_tcp.listen(0, options)
+    waiting = Task.async(fn -> Job.wait(ns, "one", 60_000) end)
+    {:ok, socket} = :gen_tcp.accept(listener, 60_000)
+    assert {:ok, "watch\n"} = :gen_tcp.recv(socket, 0, 60_000)
+    :ok = :gen_tcp.send(socket, "ok\n")
+    job = Path.join(Path.dirname(path), "job")
+    File.write!(job, Regex.replace(~r/^started .*$/m, File.read!(job), "started 1"))
+    :ok = :gen_tcp.send(socket, "stuck\nended exited 7 exit\n")
+    :gen_tcp.close(socket)
+    :gen_tcp.close(listener)
+    assert {:ok, %Result{status: 7, os_pid: ^os_pid}} = Task.await(waiting, 60_000)
+  end
+
+  test "names may be as long as they like", %{namespace: ns} do
+    name = String.duplicate("n", 64)
+    directory = Path.join(System.get_env("CONTAINED_RUNTIME_DIR"), String.duplicate("d", 64))
+    # Beyond what fits into the address of a socket.
+    File.mkdir_p!(directory)
+    File.chmod!(directory, 0o700)
+    System.put_env("CONTAINED_RUNTIME_DIR", directory)
+    {:ok, _os_pid} = Job.run(ns, name, ["sleep", "1000"])
+    assert {:ok, %{}} = Job.stats(ns, name)
+    assert {:ok, %Result{reason: :stopped}} = Job.stop(ns, name)
+    assert {_text, 0} = cli(["job", ns, "release"])
   end
 
   test "the last lines, and those that follow", %{namespace: ns} do
@@ -198,6 +248,13 @@ defmodule Contained.JobTest do
         {quote(do: Job.run("a", "-x", ["true"])), ~s("-x")},
         {quote(do: Job.run("a", "x", ["true"], stdin: :pipe)), ":stdin"},
         {quote(do: Job.run("a", "x", ["true"], keep: -1)), ":keep"},
+        {quote(do: Job.run("a", "x", "true")),
+         ~s(a list of the program and its arguments, got: "true")},
+        {quote(do: Job.wait("a", "x", -1)), "got: -1"},
+        {quote(do: Job.logs("a", "x", lines: -1)),
+         ":lines: expected a number of lines or :all, got: -1"},
+        {quote(do: Job.logs("a", "x", follow: :yes)),
+         ":follow: expected true or false, got: :yes"},
         {quote(do: Job.run("a", "x", ["true"], linger: :leave)), ":linger"},
         {quote(do: Job.run("a", "x", ["true"], max_size: "1 MB")), ":max_size"},
         {quote(do: Job.stop("a", "x", stop_signal: :nosuch)), ":stop_signal"}

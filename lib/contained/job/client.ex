@@ -22,11 +22,11 @@ defmodule Contained.Job.Client do
   Has the calling process told what happens: `{:tcp, socket, line}` for each event, and `{:tcp_closed, socket}` when
   the job is over.
   """
-  @spec watch(binary, binary) :: {:ok, :gen_tcp.socket()} | {:error, Error.t()}
-  def watch(namespace, name) do
+  @spec watch(binary, binary, timeout) :: {:ok, :gen_tcp.socket()} | {:error, Error.t()}
+  def watch(namespace, name, timeout \\ @answer_timeout) do
     with {:ok, socket} <- connect(namespace, name) do
       with :ok <- say(socket, ["watch"]),
-           {:ok, []} <- answer(socket, :none),
+           {:ok, "ok"} <- line(socket, min(timeout, @answer_timeout)),
            :ok <- :inet.setopts(socket, active: true) do
         {:ok, socket}
       else
@@ -41,8 +41,33 @@ defmodule Contained.Job.Client do
     options = [:binary, packet: :line, active: false, buffer: @most_line]
 
     with {:ok, path} <- Files.socket(namespace, name) do
-      :gen_tcp.connect({:local, path}, 0, options, @answer_timeout) |> explained(name)
+      path
+      |> in_reach(&:gen_tcp.connect({:local, &1}, 0, options, @answer_timeout))
+      |> explained(name)
     end
+  end
+
+  # sun_path has 108 bytes, unix(7): what is longer is reached by way of its open directory.
+  defp in_reach(path, connect) when byte_size(path) < 108, do: connect.(path)
+
+  defp in_reach(path, connect) do
+    directory = Path.dirname(path)
+
+    with {:ok, file} <- :file.open(directory, [:raw, :read, :directory]) do
+      answer = connect.(Path.join(descriptor_of(directory), Path.basename(path)))
+      :ok = :file.close(file)
+      answer
+    end
+  end
+
+  defp descriptor_of(directory) do
+    wanted = identity(directory)
+    descriptors = for fd <- File.ls!("/proc/self/fd"), do: "/proc/self/fd/" <> fd
+    Enum.find(descriptors, directory, &(identity(&1) == wanted))
+  end
+
+  defp identity(path) do
+    with {:ok, %{major_device: device, inode: inode}} <- File.stat(path), do: {device, inode}
   end
 
   defp say(socket, words),
@@ -68,8 +93,8 @@ defmodule Contained.Job.Client do
     end
   end
 
-  defp line(socket) do
-    with {:ok, line} <- :gen_tcp.recv(socket, 0, @answer_timeout),
+  defp line(socket, timeout \\ @answer_timeout) do
+    with {:ok, line} <- :gen_tcp.recv(socket, 0, timeout),
          do: {:ok, String.trim_trailing(line, "\n")}
   end
 

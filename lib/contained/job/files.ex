@@ -49,6 +49,21 @@ defmodule Contained.Job.Files do
     end
   end
 
+  @doc "The same, read once more of a job that ended between the look at its files and that at its keeper."
+  @spec look(binary, binary) :: {:ok, entry} | {:error, Error.t()}
+  def look(namespace, name) do
+    case read(namespace, name) do
+      {:ok, entry} ->
+        if state(entry) == :supervisor_died, do: read(namespace, name), else: {:ok, entry}
+
+      {:error, %{reason: :enoent}} ->
+        read(namespace, name)
+
+      error ->
+        error
+    end
+  end
+
   # One of a run before this one is not of this one.
   defp result(path, job) do
     with {:ok, result} <- record(Path.join(path, "result")),
@@ -152,14 +167,16 @@ defmodule Contained.Job.Files do
 
   defp alive?(job) do
     case File.read("/proc/#{Record.get(job, "guardian_pid")}/stat") do
-      {:ok, stat} -> start_time(stat) == Record.get(job, "guardian_start")
+      {:ok, stat} -> lives?(fields(stat), Record.get(job, "guardian_start"))
       {:error, _gone} -> false
     end
   end
 
-  # The 22nd field, proc_pid_stat(5); the second, in brackets, may hold anything.
-  defp start_time(stat),
-    do: stat |> String.split(")") |> List.last() |> String.split() |> Enum.at(19)
+  defp lives?([state | _] = fields, start),
+    do: state not in ["Z", "X"] and Enum.at(fields, 19) == start
+
+  # From the third field on, proc_pid_stat(5); the second, in brackets, may hold anything.
+  defp fields(stat), do: stat |> String.split(")") |> List.last() |> String.split()
 
   @doc "What became of it."
   @spec result(entry) :: Result.t() | nil
@@ -168,6 +185,18 @@ defmodule Contained.Job.Files do
   def result(%{job: job, result: record}) do
     reason = reason(Record.get(record, "reason"))
     %{Result.new(Record.number(job, "os_pid"), ended(record, reason)) | reason: reason}
+  end
+
+  @doc "The same by the keeper's last word, `ended exited|signaled CODE REASON`; `nil` when that is none."
+  @spec result_told(entry, binary) :: Result.t() | nil
+  def result_told(%{job: job}, line) do
+    with ["ended", how, code, reason] <- Record.words(line),
+         {code, ""} <- Integer.parse(code) do
+      exit = if how == "exited", do: {:exited, code}, else: {:signaled, code, false}
+      Result.new(Record.number(job, "os_pid"), %{status: exit, reason: reason(reason)})
+    else
+      _other -> nil
+    end
   end
 
   @reasons %{
