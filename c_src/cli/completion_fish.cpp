@@ -1,4 +1,6 @@
 // Completions for fish: as those for bash and zsh, in its own language.
+#include <fmt/format.h>
+
 #include "cli/completion_tables.hpp"
 
 namespace contained::cli {
@@ -21,9 +23,11 @@ std::string fish_leaves(const CLI::App& app) {
     std::string below;
     each_option(leaf, [&](const auto& name, const auto& what) { offers += with_tab(name, what); });
     each_below(leaf, [&](const auto& name, const auto& what) { below += with_tab(name, what); });
-    text += "    case '" + leaf.path + "'\n      set offers" + offers + "\n      set below" +
-            below + "\n      set operands" + quoted_list(operand_kinds(*leaf.app)) +
-            "\n      set has_command" + (leaf.app->get_prefix_command() ? " 1" : "") + "\n";
+    text += fmt::format(
+        "    case '{}'\n      set offers{}\n      set below{}\n      set operands{}\n"
+        "      set has_command{}\n",
+        leaf.path, offers, below, quoted_list(operand_kinds(*leaf.app)),
+        leaf.app->get_prefix_command() ? " 1" : "");
   }
   return text + "  end\nend\n";
 }

@@ -1,5 +1,7 @@
 // Completions for bash and zsh: tables of the options, and what goes through the words typed so
 // far, as split_line() does.
+#include <fmt/format.h>
+
 #include "cli/completion_tables.hpp"
 
 namespace contained::cli {
@@ -27,10 +29,11 @@ std::string leaf_function(const CLI::App& app, Offer offer, const char* open, co
     std::string below;
     each_option(leaf, [&](const auto& name, const auto& what) { offers += offer(name, what); });
     each_below(leaf, [&](const auto& name, const auto& what) { below += offer(name, what); });
-    text += "    '" + leaf.path + "') offers=" + open + offers + close + " below=" + open + below +
-            close + " operands=(";
-    for (const auto& kind : operand_kinds(*leaf.app)) text += " " + in_quotes(kind);
-    text += std::string(" ) command=") + (leaf.app->get_prefix_command() ? "1" : "") + " ;;\n";
+    std::string operands;
+    for (const auto& kind : operand_kinds(*leaf.app)) operands += " " + in_quotes(kind);
+    text += fmt::format(
+        "    '{0}') offers={1}{2}{3} below={1}{4}{3} operands=({5} ) command={6} ;;\n", leaf.path,
+        open, offers, close, below, operands, leaf.app->get_prefix_command() ? "1" : "");
   }
   return text + "  esac\n}\n";
 }
