@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/signals.hpp"
+#include "cli/debug.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/input_relay.hpp"
 #include "cli/outcome.hpp"
@@ -59,7 +61,9 @@ class Performance : public engine::Receiver {
     }
     if (const auto* failed = std::get_if<protocol::Failed>(&event)) fail(engine::error_of(*failed));
     if (const auto* ended = std::get_if<protocol::Ended>(&event)) on_ended(*ended);
-    if (std::holds_alternative<protocol::Stuck>(event)) tell("it does not stop: SIGKILL");
+    if (std::holds_alternative<protocol::Stuck>(event)) {
+      tell(kTellSignal, "it does not stop: SIGKILL");
+    }
   }
 
  private:
@@ -70,8 +74,8 @@ class Performance : public engine::Receiver {
   }
 
   template <class... Words>
-  void tell(fmt::format_string<Words...> format, Words&&... words) const {
-    if (asked_.command.verbose == 0) return;
+  void tell(unsigned areas, fmt::format_string<Words...> format, Words&&... words) const {
+    if ((asked_.command.verbose & areas) == 0) return;
     complain("run", fmt::format(format, std::forward<Words>(words)...));
   }
 
@@ -85,8 +89,9 @@ class Performance : public engine::Receiver {
   void on_started(const protocol::Started& started) {
     pid_ = started.os_pid;
     const auto& ground = *household_.place().ground;
-    tell("pid {} in {} ({})", pid_, ground.path().empty() ? "no control group" : ground.path(),
-         cgroup::name(ground.kind()));
+    tell(kTellSpawn | kTellCgroup, "pid {} in {} ({})", pid_,
+         ground.path().empty() ? "no control group" : ground.path(), cgroup::name(ground.kind()));
+    if ((asked_.command.verbose & kTellCgroup) != 0) tell_groups("run", static_cast<pid_t>(pid_));
     if (asked_.close != Foreground::Close::kIgnored || has_terminal()) relay_input();
   }
 
@@ -99,7 +104,7 @@ class Performance : public engine::Receiver {
           live_->credit({id(), protocol::Stream::kStdout, bytes});
         },
         [this] {
-          tell("stdout is closed");
+          tell(kTellSignal, "stdout is closed: stop");
           live_->stop(std::nullopt);
         });
   }
@@ -114,7 +119,7 @@ class Performance : public engine::Receiver {
           engine::asio::post(io_, [this, size = data.size()] { input_->credit(size); });
         },
         [this, pass, stop] {
-          tell("stdin is closed");
+          tell(kTellSignal, "stdin is closed{}", stop ? ": stop" : "");
           if (pass) live_->close_input({id(), 0});
           if (stop) live_->stop(std::nullopt);
         });
@@ -124,9 +129,10 @@ class Performance : public engine::Receiver {
   void on_signal(int number) {
     const auto live = household_.find(id());
     if (!live) return;
-    tell("signal {}", number);
     if (number == SIGWINCH && has_terminal()) return resize(*live);
-    if (ends(number) && asked_.command.stop_said) return live->stop(std::nullopt);
+    const bool stops = ends(number) && asked_.command.stop_said;
+    tell(kTellSignal, "{} came: {}", signal_name(number), stops ? "stop" : "passed on");
+    if (stops) return live->stop(std::nullopt);
     live->signal({id(), number, protocol::Target::kLeader});
   }
 
@@ -141,8 +147,8 @@ class Performance : public engine::Receiver {
 
   void on_ended(const protocol::Ended& ended) {
     exit_code_ = exit_code_of(ended);
-    tell("{} {}: {}", ended.exited ? "exited" : "signal", ended.code, ended.reason);
-    for (const auto& key : ended.not_applied) tell("the limit {} is not applied", key);
+    tell(kTellSpawn, "{} {}: {}", ended.exited ? "exited" : "signal", ended.code, ended.reason);
+    for (const auto& key : ended.not_applied) tell(kTellCgroup, "the limit {} is not applied", key);
     if (ended.reason == "oom") complain("run", "killed for want of memory: see --memory");
     if (ended.unkilled > 0) complain("run", "some processes do not die of SIGKILL (state D)");
     conclude([&] { return json_of(ended, pid_); });

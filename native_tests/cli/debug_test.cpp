@@ -54,6 +54,21 @@ TEST_F(DebugTest, ASupervisorTellsStartsAndEnds) {
                            "contained: cmd start [0-9]+\ncontained: cmd exit [0-9]+ 768\n"));
 }
 
+TEST_F(DebugTest, ARunTellsStartAndEnd) {
+  const auto came = run_program(with("spawn", {"run", "/bin/sh", "-c", "exit 3"}));
+  EXPECT_THAT(came.err, MatchesRegex("contained: spawn: /bin/sh\n"
+                                     "contained: run: pid [0-9]+ in .*\n"
+                                     "contained: run: exited 3: exit\n"));
+}
+
+TEST_F(DebugTest, ARunTellsWhatBecameOfASignal) {
+  Program program(with("signal", {"run", "sh", "-c", "echo ready; exec sleep 1000"}));
+  ASSERT_TRUE(program.wait_for_output("ready\n"));
+  program.signal(SIGUSR1);
+  EXPECT_THAT(program.wait_for_exit().err,
+              MatchesRegex("contained: signal: .*\ncontained: run: USR1 came: passed on\n"));
+}
+
 // By a shell that puts both streams together: one of them is waited for.
 class LastingDebugTest : public DebugTest {
  protected:
