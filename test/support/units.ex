@@ -43,7 +43,7 @@ defmodule Contained.Units do
 
   @doc "Makes one of the user `app`, whose manager runs. It ends with that."
   def define_users(name, text, environment) do
-    write("/home/app/.config/systemd/user", name, text, environment)
+    write("/home/app/.config/systemd/user", name, text, [{"HOME", "/home/app"} | environment])
     {_, 0} = as_app(~w(systemctl --user daemon-reload))
   end
 
