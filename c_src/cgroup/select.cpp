@@ -132,6 +132,7 @@ Status take_over(const std::string& base) {
   if (!dir) return dir.error();
   // The hierarchy's root may have both processes and controllers.
   if (::faccessat(dir->get(), kEvents, F_OK, 0) != 0) return Done{};
+  if (members_of(dir->get()).empty()) return Done{};
   if (::mkdirat(dir->get(), kMain, 0755) != 0 && errno != EEXIST) {
     return Error::last(Stage::kCgroup, base);
   }

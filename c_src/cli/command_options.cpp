@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/controllers.hpp"
+#include "cli/debug.hpp"
 #include "cli/mentioned.hpp"
 #include "cli/option_rows.hpp"
 #include "process/identity.hpp"
@@ -47,6 +48,7 @@ void find_program(protocol::Start& start) {
 // "user:group:more:groups", as dmon has it.
 process::IdentityRequest identity_request(const CommandOptions& options) {
   process::IdentityRequest request{std::nullopt, options.group, options.groups};
+  if (options.user_groups) request.groups = options.user_groups;
   if (!options.user) return request;
   auto parts = split_at(*options.user, ':');
   request.user = parts.front();
@@ -64,17 +66,29 @@ std::string why_no_identity(const Error& error, const std::string& culprit) {
                      error.subject == "user" ? "user" : "group");
 }
 
+// The option by which the value of a field, "user", "group" or "groups", was said.
+const char* option_of_field(const CommandOptions& options, const std::string& field) {
+  const auto parts = options.user ? split_at(*options.user, ':').size() : 0;
+  if (field == "user" || (field == "group" && parts > 1)) return options.user_option;
+  if (field == "group") return "--gid";
+  return parts > 2 || options.user_groups ? options.user_option : "--groups";
+}
+
+void check_groups(const CommandOptions& options) {
+  if (!options.groups || option_of_field(options, "groups") != options.user_option) return;
+  throw CLI::ValidationError(
+      "--groups", fmt::format("and groups behind {} exclude each other", options.user_option));
+}
+
 void look_up_identity(CommandOptions& options) {
   if (!options.user && !options.group && !options.groups) return;
+  check_groups(options);
   std::string culprit;
   auto found = process::look_up(identity_request(options), culprit);
   if (!found) {
     const auto& error = found.error();
-    const bool together = options.user && options.user->find(':') != std::string::npos;
-    const auto* const option = error.subject == "user" || together ? options.user_option
-                               : error.subject == "group"          ? "--gid"
-                                                                   : "--groups";
-    throw CLI::ValidationError(option, why_no_identity(error, culprit));
+    throw CLI::ValidationError(option_of_field(options, error.subject),
+                               why_no_identity(error, culprit));
   }
   auto& identity = options.start.identity;
   identity.uid = found->uid;
@@ -100,6 +114,11 @@ std::optional<std::pair<std::string, std::string>> split_pair(const std::string&
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
+void refuse_value(std::string_view names, const std::string& value, std::string_view allowed) {
+  throw CLI::ValidationError(std::string(names.substr(0, names.find(','))),
+                             fmt::format("{}: {}", value, allowed));
+}
+
 std::vector<std::string> split_at(const std::string& text, char separator) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -117,10 +136,7 @@ void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortN
     const auto take = [&row, &options](const CLI::results_t& values) {
       for (const auto& value : values) {
         const auto allowed = row.take(options, row, value);
-        if (allowed.empty()) continue;
-        const std::string name(row.names);
-        throw CLI::ValidationError(name.substr(0, name.find(',')),
-                                   fmt::format("{}: {}", value, allowed));
+        if (!allowed.empty()) refuse_value(row.names, value, allowed);
       }
       return true;
     };
@@ -156,7 +172,8 @@ void finish(CommandOptions& options, const std::vector<std::string>& words) {
   look_up_identity(options);
   apply_controllers(options);
   const char* const debug = std::getenv("CONTAINED_DEBUG");  // NOLINT(concurrency-mt-unsafe)
-  if (debug != nullptr && *debug != '\0' && options.verbose == 0) options.verbose = 1;
+  if (debug != nullptr) options.verbose |= areas_of(debug);
+  tell_plan(options);
 }
 
 }  // namespace contained::cli

@@ -20,7 +20,7 @@ struct CommandOptions {
 
   bool stop_said = false;  ///< a ladder has been asked for
   bool linger_said = false;
-  int verbose = 0;  ///< -v, or CONTAINED_DEBUG
+  unsigned verbose = 0;  ///< areas of debug.hpp: -v, or CONTAINED_DEBUG
 
   // As they were said, until finish().
   std::optional<std::string> user;  ///< "www" or "www:adm:log"
@@ -28,7 +28,8 @@ struct CommandOptions {
   std::optional<std::string> group;
   std::optional<std::string> arg0;
   std::optional<std::vector<std::string>> groups;
-  std::vector<std::string> controllers;  ///< that must be there
+  std::optional<std::vector<std::string>> user_groups;  ///< said behind the user's name
+  std::vector<std::string> controllers;                 ///< that must be there
 
   CommandOptions();
 };

@@ -12,7 +12,9 @@
 #include "cli/exit_codes.hpp"
 #include "cli/input_relay.hpp"
 #include "cli/outcome.hpp"
+#include "cli/output_relay.hpp"
 #include "cli/report.hpp"
+#include "cli/terminal.hpp"
 #include "engine/front.hpp"
 #include "engine/household.hpp"
 #include "engine/not_started.hpp"
@@ -43,6 +45,11 @@ class Performance : public engine::Receiver {
     live_ = *live;
     io_.run();
     return exit_code_;
+  }
+
+  void offer(const std::shared_ptr<engine::Source>& source) override {
+    if (!output_) relay_output();
+    output_->offer(source);
   }
 
   void send(const protocol::Event& event) override {
@@ -80,21 +87,36 @@ class Performance : public engine::Receiver {
     const auto& ground = *household_.place().ground;
     tell("pid {} in {} ({})", pid_, ground.path().empty() ? "no control group" : ground.path(),
          cgroup::name(ground.kind()));
-    if (asked_.close != Foreground::Close::kIgnored) relay_input();
+    if (asked_.close != Foreground::Close::kIgnored || has_terminal()) relay_input();
+  }
+
+  bool has_terminal() const { return asked_.command.start.terminal.has_value(); }
+
+  void relay_output() {
+    output_.emplace(
+        io_,
+        [this](std::size_t bytes) {
+          live_->credit({id(), protocol::Stream::kStdout, bytes});
+        },
+        [this] {
+          tell("stdout is closed");
+          live_->stop(std::nullopt);
+        });
   }
 
   void relay_input() {
-    const bool pass = asked_.close == Foreground::Close::kPassedOn;
+    const bool pass = asked_.command.start.in == protocol::Stdin::kPipe;
+    const bool stop = asked_.close != Foreground::Close::kIgnored;
     input_.emplace(
         io_, protocol::kInputWindow,
         [this, pass](std::string_view data) {
           if (pass) return live_->input({id(), data, 0});
           engine::asio::post(io_, [this, size = data.size()] { input_->credit(size); });
         },
-        [this, pass] {
+        [this, pass, stop] {
           tell("stdin is closed");
           if (pass) live_->close_input({id(), 0});
-          live_->stop(std::nullopt);
+          if (stop) live_->stop(std::nullopt);
         });
     input_->begin();
   }
@@ -103,8 +125,18 @@ class Performance : public engine::Receiver {
     const auto live = household_.find(id());
     if (!live) return;
     tell("signal {}", number);
+    if (number == SIGWINCH && has_terminal()) return resize(*live);
     if (ends(number) && asked_.command.stop_said) return live->stop(std::nullopt);
     live->signal({id(), number, protocol::Target::kLeader});
+  }
+
+  void resize(engine::Live& live) const {
+    const auto [rows, columns] = extent_of(STDIN_FILENO);
+    protocol::Control request;
+    request.id = id();
+    request.op = protocol::Control::Op::kResize;
+    request.size = {static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)};
+    live.control(request);
   }
 
   void on_ended(const protocol::Ended& ended) {
@@ -122,7 +154,8 @@ class Performance : public engine::Receiver {
       const auto written = replace_file(*asked_.json_result, json());
       if (!written) complain(written.error());
     }
-    engine::asio::post(io_, [this] { household_.close([] { return true; }); });
+    engine::asio::post(
+        io_, [this] { household_.close([this] { return !output_ || output_->idle(); }); });
   }
 
   protocol::Id id() const { return asked_.command.start.id; }
@@ -133,6 +166,7 @@ class Performance : public engine::Receiver {
   const Foreground& asked_;
   std::shared_ptr<engine::Live> live_;
   std::optional<InputRelay> input_;
+  std::optional<OutputRelay> output_;
   std::int64_t pid_ = 0;
   int exit_code_ = kRunFailed;
 };
@@ -145,11 +179,16 @@ void run_in_foreground(const Foreground& foreground) {
   engine::FrontOptions front;
   front.cgroups = foreground.command.cgroups;
   front.terminal_ends = foreground.command.stop_said;
+  front.other_terminal = foreground.command.start.terminal.has_value();
   front.work = [&](engine::asio::io_context& io, const engine::Place& place,
                    engine::FrontSignals& signals) -> int {
     leave(Performance(io, place, signals, foreground).run());
   };
-  leave(engine::run_front(front));
+  std::optional<RawTerminal> ours;
+  if (front.other_terminal) ours.emplace(STDIN_FILENO);
+  const int code = engine::run_front(front);
+  ours.reset();
+  leave(code);
 }
 
 }  // namespace contained::cli

@@ -29,6 +29,13 @@ bool lacks(const Host& host, std::string_view name) {
                      [&](const auto& each) { return each.name == name && !each.there; });
 }
 
+// Those that every v2 group has, of its own directory alone, need no controller.
+bool has_limits(const Host& host) {
+  return std::any_of(host.limits.begin(), host.limits.end(), [](const auto& key) {
+    return key != "max_descendants" && key != "max_depth";
+  });
+}
+
 std::vector<std::string> advice_on_groups(const Host& host) {
   if (host.no_groups) {
     return {
@@ -41,11 +48,12 @@ std::vector<std::string> advice_on_groups(const Host& host) {
                                    "give us a directory of it: --cgroup-base.")};
   }
   std::vector<std::string> advice;
-  if (host.limits.empty()) {
+  if (!has_limits(host)) {
     advice.push_back(fmt::format(
         "No limit works in {}: it has no controllers to give, or processes stand in it. {}",
         host.base,
-        host.systemd ? "Give the unit Delegate=yes and DelegateSubgroup=main (systemd 254)."
+        host.systemd ? "Give the unit Delegate=yes and DelegateSubgroup=main; before systemd 254 "
+                       "--take-over (of a launcher: take_over: true) does what the latter does."
                      : "Move them to a sub-group: --cgroup-base names another directory."));
   }
   if (host.containment == "hybrid") {

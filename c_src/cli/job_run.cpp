@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/command_options.hpp"
+#include "cli/debug.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/option_rows.hpp"
@@ -109,9 +110,7 @@ constexpr Value kValues[] = {
 void add_values(CLI::App& command, JobRun& asked) {
   for (const auto& value : kValues) {
     const auto take = [&value, &asked](const std::string& text) {
-      if (value.take(asked, text)) return;
-      const std::string names(value.names);
-      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + value.allowed);
+      if (!value.take(asked, text)) refuse_value(value.names, text, value.allowed);
     };
     command.add_option_function<std::string>(value.names, take, value.help)->type_name(value.type);
   }
@@ -162,8 +161,11 @@ void tell_more(const JobRun& asked) {
   if (!entry || entry->job.name.empty()) return;
   const auto& job = entry->job;
   const auto group = job.groups.empty() ? "no control group" : job.groups.front().path;
-  complain("run", fmt::format("pid {} in {} ({}), log {}", job.leader.pid, group, job.containment,
-                              job.log.empty() ? "none" : job.log));
+  if ((asked.command.verbose & (kTellSpawn | kTellCgroup)) != 0) {
+    complain("run", fmt::format("pid {} in {} ({}), log {}", job.leader.pid, group, job.containment,
+                                job.log.empty() ? "none" : job.log));
+  }
+  if ((asked.command.verbose & kTellCgroup) != 0) tell_groups("run", job.leader.pid);
 }
 
 job::Plan job_plan_of(const JobRun& asked, const job::Namespace& space) {

@@ -13,6 +13,7 @@
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
+#include "engine/not_started.hpp"
 #include "job/client.hpp"
 #include "job/lines.hpp"
 #include "job/name_lock.hpp"
@@ -249,7 +250,7 @@ int wait_for_job(const job::Namespace& space, const std::string& name, Deadline 
   for (;;) {
     const auto entry = job::look(space, name);
     if (!entry || !entry->running()) return exit_code_of_job(name, entry);
-    if (std::chrono::steady_clock::now() >= until) return kTimedOut;
+    if (std::chrono::steady_clock::now() >= until) return engine::kExitTimedOut;
     if (const auto told = listen(space, name, until)) return *told;
     ::poll(nullptr, 0, kWaitPauseMs);
   }

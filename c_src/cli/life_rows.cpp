@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/signals.hpp"
+#include "cli/debug.hpp"
 #include "cli/option_rows.hpp"
 #include "cli/units.hpp"
 
@@ -77,7 +78,7 @@ std::string take_config(CommandOptions& /*options*/, const Row& /*row*/,
 
 std::string take_verbose(CommandOptions& options, const Row& /*row*/,
                          const std::string& /*value*/) {
-  options.verbose = 1;
+  options.verbose = kTellAll;
   return {};
 }
 
@@ -89,8 +90,8 @@ constexpr Row kLifeRows[] = {
      "How it is stopped: each signal and how long to wait, then SIGKILL", take_ladder},
     {"--stop-timeout", "TIME", "The same as --stop TERM:TIME", take_stop_timeout},
     {"--delay-to-sigkill,-k", "MS", "The same, a plain number in milliseconds", take_delay},
-    {"--signal-to", "WHOM", "Whom the signals of a stop reach: all or leader", take_target},
-    {"--linger", "WHAT",
+    {"--signal-to", "all|leader", "Whom the signals of a stop reach", take_target},
+    {"--linger", "kill|wait",
      "What is left when the command has exited: kill, or wait until it has ended "
      "by itself",
      take_linger},
@@ -98,8 +99,9 @@ constexpr Row kLifeRows[] = {
      "Lines 'name value' of these options; CONTAINED_OPTIONS and the command "
      "line come after it",
      take_config},
-    {"--verbose,-v", "", "Tells on stderr what is done; also by CONTAINED_DEBUG=1", take_verbose,
-     kFlag},
+    {"--verbose,-v", "",
+     "Tells on stderr what is done; part of it by CONTAINED_DEBUG=spawn,cgroup,signal",
+     take_verbose, kFlag},
 };
 
 }  // namespace

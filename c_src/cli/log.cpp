@@ -7,6 +7,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/log_words.hpp"
+#include "cli/option_rows.hpp"
 #include "cli/units.hpp"
 #include "sink/sink.hpp"
 
@@ -57,9 +58,9 @@ bool take_log_input(LogOptions& to, const std::string& value) {
 }
 
 bool take_log_mode(LogOptions& to, const std::string& value) {
-  const char* const end = value.data() + value.size();
-  const auto [rest, error] = std::from_chars(value.data(), end, to.mode, 8);
-  return error == std::errc{} && rest == end && to.mode <= 0777;
+  const auto mode = parse_number<std::uint32_t>(value, 8);
+  to.mode = mode.value_or(0);
+  return mode && to.mode <= 0777;
 }
 
 bool take_log_facility(LogOptions& to, const std::string& value) {
@@ -96,8 +97,9 @@ constexpr LogValue kSize = {"--size,-s,--max-size", "SIZE", take_log_size, "a si
 constexpr LogValue kAge = {"--age,-T,--max-time", "TIME", take_log_age,
                            "whole seconds, such as 1h or 5d"};
 constexpr LogValue kKeep = {"--keep,-m,--max-files", "N", take_log_keep, "a number"};
-constexpr LogValue kStyle = {"--style", "WHICH", take_log_style, "rfc3339 or dmon"};
-constexpr LogValue kSync = {"--sync", "WHEN", take_log_sync, "none, line or interval"};
+constexpr LogValue kStyle = {"--style", "rfc3339|dmon", take_log_style, "rfc3339 or dmon"};
+constexpr LogValue kSync = {"--sync", "none|line|interval", take_log_sync,
+                            "none, line or interval"};
 constexpr LogValue kMode = {"--mode", "OCTAL", take_log_mode, "octal, 0 to 777"};
 constexpr LogValue kFacility = {"--facility,-f", "NAME", take_log_facility,
                                 "a facility of syslog(3) such as daemon or local0"};
@@ -107,9 +109,7 @@ constexpr LogValue kShortPriority = {"--priority,-p", "NAME", take_log_priority,
 
 void add_log_value(CLI::App& app, LogOptions& options, const LogValue& value, const char* help) {
   const auto check = [&options, &value](const std::string& text) {
-    const std::string names(value.names);
-    if (!value.take(options, text))
-      throw CLI::ValidationError(names.substr(0, names.find(',')), text + ": " + value.allowed);
+    if (!value.take(options, text)) refuse_value(value.names, text, value.allowed);
   };
   app.add_option_function<std::string>(value.names, check, help)
       ->type_name(value.type)

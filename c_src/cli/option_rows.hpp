@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,10 @@ Table muontrap_table();
 
 /// Adds the rows of |table|, under its title. |options| must outlive |app|.
 void add_rows(CLI::App& app, const Table& table, CommandOptions& options, ShortNames shorts);
+
+/// Throws CLI::ValidationError by the first of |names|: "--memory: much: <allowed>".
+[[noreturn]] void refuse_value(std::string_view names, const std::string& value,
+                               std::string_view allowed);
 
 /// "a=b" at the first |separator|; nothing without one, or with nothing before it.
 std::optional<std::pair<std::string, std::string>> split_pair(const std::string& text,

@@ -63,7 +63,7 @@ Status write_through(const std::string& path, std::string_view text) {
 }  // namespace
 
 int exit_code_of(const protocol::Ended& ended) {
-  if (ended.reason == "timeout") return kTimedOut;
+  if (ended.reason == "timeout") return engine::kExitTimedOut;
   return ended.exited ? ended.code : 128 + ended.code;
 }
 

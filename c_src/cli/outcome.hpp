@@ -8,7 +8,7 @@
 
 namespace contained::cli {
 
-/// The command's, 128 + n when it died of signal n, kTimedOut.
+/// The command's, 128 + n when it died of signal n, engine::kExitTimedOut.
 int exit_code_of(const protocol::Ended& ended);
 
 /// JSON, one object and a newline; see guides/command_line.md.

@@ -24,6 +24,7 @@ void put_program(Json& json, const protocol::Start& start) {
   json["command"] = start.args;
   if (start.path) json["path"] = *start.path;
   if (start.cd) json["directory"] = *start.cd;
+  if (start.terminal) json["pty"] = {start.terminal->size.rows, start.terminal->size.columns};
   json["clear_env"] = start.clear_env;
   auto env = Json::object();
   for (const auto& [name, value] : start.env) env[name] = value ? Json(*value) : Json(nullptr);
@@ -118,7 +119,9 @@ void put_life(Json& json, const protocol::Start& start) {
   json["linger"] = start.linger == protocol::Linger::kKill ? "kill" : "wait";
 }
 
-std::string plan_of(const CommandOptions& options) {
+}  // namespace
+
+Json plan_of(const CommandOptions& options) {
   Json json;
   put_program(json, options.start);
   put_identity(json, options.start.identity);
@@ -128,11 +131,14 @@ std::string plan_of(const CommandOptions& options) {
   put_clocks(json, options.start.isolation.time_offsets);
   put_seal(json, options.start.seal);
   put_life(json, options.start);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json;
 }
 
-}  // namespace
+int print_plan(const Json& plan) {
+  const auto text = plan.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return print(text) ? kOk : kRunFailed;
+}
 
-int print_plan(const CommandOptions& options) { return print(plan_of(options)) ? kOk : kRunFailed; }
+int print_plan(const CommandOptions& options) { return print_plan(plan_of(options)); }
 
 }  // namespace contained::cli

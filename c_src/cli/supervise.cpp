@@ -7,11 +7,14 @@
 #include <memory>
 #include <utility>
 
+#include "cli/debug.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/report.hpp"
 #include "cli/supervise_options.hpp"
+#include "cli/supervise_plan.hpp"
 #include "cli/words.hpp"
 #include "engine/front.hpp"
+#include "sink/syslog_outlet.hpp"
 #include "supervise/daemon.hpp"
 #include "supervise/info.hpp"
 #include "supervise/pid_file.hpp"
@@ -33,6 +36,16 @@ constexpr const char* kSuperviseFooter =
     "it\n"
     "cannot be executed, 127 it is not found; 1 the pid file is another supervisor's; 2 usage.\n";
 
+// With -v, at a terminal.
+void show_event(unsigned areas, const supervise::Tell& what) {
+  using supervise::Event;
+  const bool started = what.event == Event::kStart;
+  const auto area = started || what.event == Event::kExit ? kTellSpawn : kTellSignal;
+  if ((areas & area) != 0) fmt::print(stderr, "contained: {}\n", line_of(what));
+  const auto* const who = what.task == supervise::Task::kCommand ? "cmd" : "log";
+  if (started && (areas & kTellCgroup) != 0) tell_groups(who, static_cast<pid_t>(what.pid));
+}
+
 supervise::Order order_of(const SuperviseOptions& options) {
   supervise::Order order;
   order.policy = options.policy;
@@ -46,7 +59,11 @@ supervise::Order order_of(const SuperviseOptions& options) {
   }
   order.load_file = options.load_file;
   order.foreground = options.foreground;
-  order.verbose = options.foreground && options.command.verbose > 0;
+  if (options.foreground && options.command.verbose != 0) {
+    order.on_tell = [areas = options.command.verbose](const auto& what) {
+      show_event(areas, what);
+    };
+  }
   order.pid_file = options.cmd_pid_file.value_or("");
   order.describe = describe;
   return order;
@@ -101,6 +118,24 @@ int guard(const SuperviseOptions& options, supervise::Info& info, supervise::Out
   return code;
 }
 
+// Our own words, as of a daemon that has lost its stderr. The pid is that of the pid file.
+supervise::Outset::Voice syslog_voice(const SuperviseOptions& options) {
+  constexpr unsigned kDaemonError = 3 * 8 + 3;
+  struct Lines {
+    sink::Reports reports{-1};
+    sink::SyslogOutlet outlet;
+    explicit Lines(const std::string& socket)
+        : outlet({.ident = fmt::format("contained[{}]", ::getpid()),
+                  .priority = kDaemonError,
+                  .socket = socket},
+                 reports) {}
+  };
+  const auto lines = std::make_shared<Lines>(options.syslog_socket);
+  return [lines, name = options.command.start.args.front()](std::string_view text) {
+    lines->outlet.write(fmt::format("{}: {}\n", name, text), sink::Moment::now());
+  };
+}
+
 int run_supervise(const SuperviseOptions& options) {
   if (options.work_dir && ::chdir(options.work_dir->c_str()) < 0) {
     complain(Error::last(Stage::kChdir, *options.work_dir));
@@ -116,6 +151,7 @@ int run_supervise(const SuperviseOptions& options) {
     auto parted = supervise::daemonize();
     if (parted.caller) return parted.code;
     outset = std::move(parted.outset);
+    outset.use(syslog_voice(options));
   }
   return guard(options, info, outset);
 }
@@ -131,7 +167,7 @@ void add_supervise(CLI::App& app, int& exit_code) {
   command->callback([asked, &exit_code] {
     if (asked->list_limits) return fmt::print("{}", limit_names());
     finish(*asked, command_words());
-    exit_code = run_supervise(*asked);
+    exit_code = asked->dry_run ? print_plan(*asked) : run_supervise(*asked);
   });
 }
 

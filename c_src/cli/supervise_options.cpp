@@ -47,28 +47,16 @@ constexpr SuperviseFlag kSuperviseFlags[] = {
      "The same, to the log command"},
     {"--info-times", [](SuperviseOptions& to) -> bool& { return to.info_times; },
      "Lines of --write-info begin with the time (RFC 3339)"},
+    {"--dry-run", [](SuperviseOptions& to) -> bool& { return to.dry_run; },
+     "Prints what would be done, as JSON"},
 };
 
 // ---- Options with a value; a taker returns what is allowed when it is not
 
-std::string take_pid_file(SuperviseOptions& to, const std::string& value) {
-  to.pid_file = value;
+template <auto kField>
+std::string take_path(SuperviseOptions& to, const std::string& value) {
+  to.*kField = value;
   return value.empty() ? "a path" : "";
-}
-
-std::string take_cmd_pid_file(SuperviseOptions& to, const std::string& value) {
-  to.cmd_pid_file = value;
-  return value.empty() ? "a path" : "";
-}
-
-std::string take_info_file(SuperviseOptions& to, const std::string& value) {
-  to.info_file = value;
-  return value.empty() ? "a path" : "";
-}
-
-std::string take_work_dir(SuperviseOptions& to, const std::string& value) {
-  to.work_dir = value;
-  return value.empty() ? "a directory" : "";
 }
 
 std::string take_respawns(SuperviseOptions& to, const std::string& value) {
@@ -95,11 +83,6 @@ std::string take_load_high(SuperviseOptions& to, const std::string& value) {
 
 std::string take_load_low(SuperviseOptions& to, const std::string& value) {
   return take_load(value, to.load_low);
-}
-
-std::string take_load_file(SuperviseOptions& to, const std::string& value) {
-  to.load_file = value;
-  return value.empty() ? "a path" : "";
 }
 
 std::string take_log_user(SuperviseOptions& to, const std::string& value);
@@ -191,7 +174,7 @@ std::string take_user_and_groups(CommandOptions& to, const std::string& value) {
                                   [](const std::string& part) { return part.empty(); });
   if (!named) return "USER or USER:GROUP:..., names or numbers";
   to.user = parts.front();
-  if (parts.size() > 1) to.groups.emplace(parts.begin() + 1, parts.end());
+  if (parts.size() > 1) to.user_groups.emplace(parts.begin() + 1, parts.end());
   return {};
 }
 
@@ -221,16 +204,21 @@ constexpr SuperviseValue kSuperviseValues[] = {
     {"--load-high,-L", "LOAD", "Pauses the command above this load", take_load_high},
     {"--load-low,-l", "LOAD", "Resumes it at this load [half of --load-high]", take_load_low},
     {"--load-file", "PATH", "Where the load stands, a number in front [/proc/loadavg]",
-     take_load_file},
-    {"--pid-file,-p", "PATH", "Our process id; locked, and removed at the end", take_pid_file},
-    {"--cmd-pid-file", "PATH", "The same, of the command: each run's", take_cmd_pid_file},
+     take_path<&SuperviseOptions::load_file>},
+    {"--pid-file,-p", "PATH", "Our process id; locked, and removed at the end",
+     take_path<&SuperviseOptions::pid_file>},
+    {"--cmd-pid-file", "PATH", "The same, of the command: each run's",
+     take_path<&SuperviseOptions::cmd_pid_file>},
     {"--write-info,-I", "PATH", "A line for each thing that happens; also into a FIFO",
-     take_info_file},
-    {"--work-dir,-W", "DIR", "Our directory; all other relative paths begin here", take_work_dir},
+     take_path<&SuperviseOptions::info_file>},
+    {"--work-dir,-W", "DIR", "Our directory; all other relative paths begin here",
+     take_path<&SuperviseOptions::work_dir>},
     {"--soft-limit,-r", "NAME=VALUE",
      "Soft resource limit of both commands; '-r help' lists them; repeatable", take_soft_limit,
      true},
     {"--log-user,-U", "USER[:GROUP...]", "As --cmd-user, of the log command", take_log_user},
+    {"--syslog-socket", "PATH", "Where our own messages go once stderr is gone [/dev/log]",
+     take_path<&SuperviseOptions::syslog_socket>},
     {"--log-grace", "TIME", "How long the log command has for the last words [5s]", take_log_grace},
 };
 
@@ -277,10 +265,7 @@ void add_value(CLI::App& app, const SuperviseValue& value, SuperviseOptions& opt
   const auto take = [&value, &options](const CLI::results_t& texts) {
     for (const auto& text : texts) {
       const auto allowed = value.take(options, text);
-      if (allowed.empty()) continue;
-      const std::string names(value.names);
-      throw CLI::ValidationError(names.substr(0, names.find(',')),
-                                 fmt::format("{}: {}", text, allowed));
+      if (!allowed.empty()) refuse_value(value.names, text, allowed);
     }
     return true;
   };

@@ -19,6 +19,7 @@ struct SuperviseOptions {
   bool foreground = false;
   bool stderr_too = false;
   bool info_times = false;
+  bool dry_run = false;
   bool list_limits = false;  ///< print the names of -r, and nothing else
   std::optional<double> load_high;
   std::optional<double> load_low;
@@ -27,6 +28,7 @@ struct SuperviseOptions {
   std::optional<std::string> cmd_pid_file;
   std::optional<std::string> info_file;
   std::optional<std::string> work_dir;
+  std::string syslog_socket = "/dev/log";     ///< for our own words, once stderr is gone
   std::vector<protocol::Rlimit> soft_limits;  ///< of the command and the logger
 };
 

@@ -59,6 +59,21 @@ std::string paint(Colour colour, std::string_view text, bool on) {
   return fmt::format("\x1b[{}m{}\x1b[0m", rendition(colour), text);
 }
 
+RawTerminal::RawTerminal(int fd) : fd_(fd) {
+  termios now = {};
+  const bool ours = ::tcgetattr(fd, &now) == 0 && ::tcgetpgrp(fd) == ::getpgrp();
+  if (!ours) return;
+  before_ = now;
+  ::cfmakeraw(&now);
+  ::tcsetattr(fd, TCSADRAIN, &now);
+}
+
+// In the background it is somebody else's by now.
+void RawTerminal::restore() {
+  if (before_ && ::tcgetpgrp(fd_) == ::getpgrp()) ::tcsetattr(fd_, TCSADRAIN, &*before_);
+  before_.reset();
+}
+
 Extent extent_of(int fd) {
   winsize size = {};
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};

@@ -1,7 +1,10 @@
 // What a terminal can do: colours, and how much fits.
 #pragma once
 
+#include <termios.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +23,22 @@ std::string printable(std::string text);
 
 /// |text| in that colour when |on|.
 std::string paint(Colour colour, std::string_view text, bool on);
+
+/// Our terminal, as it was before we handed its keys on unread: as it was again afterwards.
+class RawTerminal {
+ public:
+  /// Nothing is changed where |fd| is no terminal, or is not ours to read from now.
+  explicit RawTerminal(int fd);
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+  ~RawTerminal() { restore(); }
+
+  void restore();
+
+ private:
+  int fd_;
+  std::optional<termios> before_;
+};
 
 struct Extent {
   int rows = 24;

@@ -11,10 +11,10 @@ namespace contained::cli {
 
 /// Digits and nothing else; nothing when it does not fit into |Number|.
 template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
   Number number{};
   const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto [rest, error] = std::from_chars(text.data(), end, number, base);
   if (error != std::errc{} || rest != end || text.empty()) return std::nullopt;
   return number;
 }

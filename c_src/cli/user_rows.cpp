@@ -89,10 +89,8 @@ std::string take_oom(CommandOptions& options, const Row& /*row*/, const std::str
 }
 
 std::string take_umask(CommandOptions& options, const Row& /*row*/, const std::string& value) {
-  std::uint32_t mask = 0;
-  const char* const end = value.data() + value.size();
-  const auto [rest, error] = std::from_chars(value.data(), end, mask, 8);
-  if (error != std::errc{} || rest != end || mask > 0777) return "octal, 0 to 777";
+  const auto mask = parse_number<std::uint32_t>(value, 8);
+  if (!mask || *mask > 0777) return "octal, 0 to 777";
   options.start.identity.umask = mask;
   return {};
 }

@@ -102,6 +102,11 @@ Push Carrier::push(int vm) {
   return Push::kDone;
 }
 
+Push Carrier::push_payload(int to) {
+  sent_ = std::max(sent_, std::min(buffered_, kHeader));
+  return push(to);
+}
+
 void Carrier::drop() {
   splice_ = false;
   staging_in_.reset();

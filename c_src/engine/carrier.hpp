@@ -36,6 +36,9 @@ class Carrier {
   /// Writes as much of it as |vm|, a non-blocking pipe, takes.
   Push push(int vm);
 
+  /// The same without the frame's header, for who reads no frames.
+  Push push_payload(int to);
+
   bool empty() const { return buffered_ == sent_ && staged_ == 0; }
   bool splices() const { return splice_; }
 

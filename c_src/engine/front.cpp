@@ -30,7 +30,7 @@ bool is_to_end(int number) {
 }
 
 void pass_on(int pipe, const siginfo_t& info, const FrontOptions& options) {
-  const bool direct = options.new_session || !is_from_terminal(info) ||
+  const bool direct = options.new_session || options.other_terminal || !is_from_terminal(info) ||
                       (options.terminal_ends && is_to_end(info.si_signo));
   const auto number = static_cast<std::uint8_t>(info.si_signo);
   if (direct) (void)!::write(pipe, &number, 1);

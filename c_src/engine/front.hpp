@@ -36,6 +36,9 @@ struct FrontOptions {
   /// them on.
   bool terminal_ends = false;
 
+  /// The command has a terminal of its own: all that ours sends is passed on.
+  bool other_terminal = false;
+
   /// The worker's life; returns its exit code, which becomes the front's.
   std::function<int(asio::io_context&, const Place&, FrontSignals&)> work;
 };

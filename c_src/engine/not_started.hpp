@@ -2,16 +2,12 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "engine/exit_codes.hpp"
 #include "protocol/message.hpp"
 
 namespace contained::engine {
 
-// As env(1) has them.
-inline constexpr int kExitFailed = 125;  ///< ours
-inline constexpr int kExitCannotExecute = 126;
-inline constexpr int kExitNotFound = 127;
-
-/// Only a failed exec is about the program.
+/// See exit_codes.hpp. Only a failed exec is about the program.
 int exit_code_of(const Error& error);
 
 /// What the event tells, as a value again.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cgroup/quarters.hpp"
+#include "engine/exit_codes.hpp"
 #include "job/life.hpp"
 #include "job/record.hpp"
 #include "protocol/message.hpp"
@@ -75,10 +76,9 @@ struct Outcome {
 
   /// As a shell has it: 128 + the signal; 124 when its time limit was over, as timeout(1).
   int status() const {
-    if (reason == "timeout") return kExitTimeout;
+    if (reason == "timeout") return engine::kExitTimedOut;
     return exited ? code : 128 + code;
   }
-  static constexpr int kExitTimeout = 124;
 };
 
 Outcome outcome_of(const protocol::Ended& ended, std::uint64_t started_ms);

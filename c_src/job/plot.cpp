@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/file.hpp"
+#include "cgroup/controllers.hpp"
 #include "cgroup/group.hpp"
 #include "cgroup/knobs.hpp"
 #include "cgroup/layout.hpp"
 #include "cgroup/select.hpp"
+#include "cgroup/text.hpp"
 
 namespace contained::job {
 namespace {
@@ -20,15 +23,13 @@ constexpr char kKeepers[] = "keepers";
 
 std::string directory_name(const std::string& name) { return "contained-jobs-" + name; }
 
-// What limits need; each by itself: one that cannot be had keeps no other away.
+// What limits need. Not where processes are: the kernel would let some controllers be given there,
+// and nobody enter what is below (cgroup-v2.rst, "Threads": the children's domains are invalid).
 void give_controllers(int base) {
-  const auto there = read_brief_at(base, cgroup::kControllers);
-  if (!there) return;
-  for (const char* name : {"cpu", "cpuset", "io", "memory", "pids"}) {
-    const auto words = fmt::format(" {} ", there->substr(0, there->find('\n')));
-    if (words.find(fmt::format(" {} ", name)) == words.npos) continue;
-    (void)write_file_at(base, cgroup::kSubtreeControl, fmt::format("+{}", name));
-  }
+  auto wanted = cgroup::usable_controllers(base);
+  constexpr std::array kOfLimits = {"cpu", "cpuset", "io", "memory", "pids"};
+  std::erase_if(wanted, [&](const std::string& name) { return !cgroup::has(kOfLimits, name); });
+  (void)cgroup::enable(base, wanted);
 }
 
 // Not the files that set limits: those of the plot itself stay with whoever gives it.

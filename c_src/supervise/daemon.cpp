@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <utility>
 
 #include "base/file.hpp"
+#include "engine/exit_codes.hpp"
 
 namespace contained::supervise {
 namespace {
@@ -20,9 +20,11 @@ namespace {
 // Ends the texts on the pipe; the exit code follows.
 constexpr char kEnd = '\0';
 
+constexpr std::chrono::minutes kRepeatAfter{1};
+
 Parted failed(const Error& error) {
   fmt::print(stderr, "contained: {}\n", error.message());
-  return {true, kLost};
+  return {true, engine::kExitFailed};
 }
 
 void print(std::string_view text) { fmt::print(stderr, "{}", text); }
@@ -41,7 +43,7 @@ int hear_outcome(int pipe) {
     print(std::string_view(heard).substr(0, end));
     if (whole) return static_cast<unsigned char>(heard[end + 1]);
     print("contained: the supervisor was killed before it could start anything\n");
-    return kLost;
+    return engine::kExitFailed;
   }
 }
 
@@ -53,9 +55,19 @@ void leave_streams() {
 }  // namespace
 
 void Outset::say(std::string_view text) {
+  if (!pipe_ && voice_) return say_aloud(text);
   const auto line = fmt::format("contained: {}\n", text);
   if (!pipe_) return print(line);
   (void)!::write(pipe_.get(), line.data(), line.size());
+}
+
+// A start that fails is tried again and again.
+void Outset::say_aloud(std::string_view text) {
+  const auto now = std::chrono::steady_clock::now();
+  if (text == last_ && now - last_at_ < kRepeatAfter) return;
+  last_ = text;
+  last_at_ = now;
+  voice_(text);
 }
 
 void Outset::settle(int code) {
@@ -81,7 +93,7 @@ Parted daemonize() {
   ::setsid();
   // No longer the leader of its session, so that no terminal that it opens becomes its own.
   const pid_t last = ::fork();
-  if (last != 0) ::_exit(last < 0 ? kLost : 0);
+  if (last != 0) ::_exit(last < 0 ? engine::kExitFailed : 0);
   leave_streams();
   return {false, 0, Outset(std::move(pipe->write))};
 }

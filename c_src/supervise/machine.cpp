@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/exit_codes.hpp"
+
 namespace contained::supervise {
 namespace {
 
@@ -154,7 +156,7 @@ void Machine::command_over(const process::ExitStatus& status) {
   act(Disarm{Timer::kTimeout});
   paused_ = false;
   const bool timed_out = std::exchange(timed_out_, false);
-  code_ = timed_out ? kExitTimeout : exit_code(status);
+  code_ = timed_out ? engine::kExitTimedOut : exit_code(status);
   const bool succeeded = code_ == 0;
   const auto wait = state(Task::kCommand).pace.ended(now_, !succeeded);
   if (is_last(succeeded)) return wind_down();

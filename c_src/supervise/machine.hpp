@@ -22,8 +22,6 @@ enum class Timer : std::uint8_t { kStartCommand, kStartLogger, kTimeout, kLogger
 inline constexpr std::size_t kTasks = 2;
 inline constexpr std::size_t kTimers = 4;
 
-inline constexpr int kExitTimeout = 124;
-
 // ---- Facts
 
 struct Started {

@@ -119,6 +119,7 @@ void Supervisor::hear(const protocol::Failed& event) {
 void Supervisor::hear(const protocol::Ended& event) {
   const auto task = tasks_.at(event.id);
   tasks_.erase(event.id);
+  if (event.reason == "oom") outset_.say("killed for want of memory: see --memory");
   feed(Ended{task, {event.exited, event.code, event.core_dumped}});
 }
 
@@ -244,7 +245,7 @@ void Supervisor::note_pid(const Tell& what) {
 
 void Supervisor::perform(const Tell& action) {
   note_pid(action);
-  if (order_.verbose) outset_.say(line_of(action));
+  if (order_.on_tell) order_.on_tell(action);
   const auto told = info_.tell(action);
   if (!told && !std::exchange(told_of_info_, true)) outset_.say(told.error().message());
 }

@@ -32,7 +32,7 @@ struct Order {
   std::string load_file = "/proc/loadavg";
   std::string pid_file;  ///< of the command; empty: none
   bool foreground = false;
-  bool verbose = false;                                   ///< tells on stderr what Info is told
+  std::function<void(const Tell& what)> on_tell;          ///< hears what Info is told, if set
   std::string (*describe)(const Error& error) = nullptr;  ///< for a person to read
 };
 

@@ -70,7 +70,7 @@ TEST(Host, WithoutGroupsTheAdviceDependsOnSystemd) {
 
 TEST(Host, WithoutLimitsTheBaseIsToBeFreed) {
   const auto told = advice([](Host& host) {
-    host.limits.clear();
+    host.limits = {"max_descendants", "max_depth"};
     host.systemd = true;
   });
   EXPECT_THAT(told, Contains(HasSubstr("DelegateSubgroup=")));

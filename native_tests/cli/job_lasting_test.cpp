@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using testing::StartsWith;
 
 class JobLasting : public JobCli {
  protected:
@@ -146,10 +145,10 @@ TEST_F(JobLasting, ARunningOneTellsThatItIsHeldBack) {
 
 TEST_F(JobLasting, VerboseTellsWhereItRuns) {
   const auto came = job({"run", "--verbose", "a", "sleep", "300"});
-  EXPECT_THAT(came.err, StartsWith("contained: run: pid " +
-                                   std::to_string(entry("a").job.leader.pid) + " in "));
+  const auto pid = std::to_string(entry("a").job.leader.pid);
+  EXPECT_THAT(came.err, HasSubstr("contained: run: pid " + pid + " in "));
   EXPECT_THAT(came.err, HasSubstr(", log " + log_of("a")));
-  EXPECT_THAT(job({"run", "-f", "--verbose", "b", "true"}).err, StartsWith("contained: run: pid "));
+  EXPECT_THAT(job({"run", "-f", "--verbose", "b", "true"}).err, HasSubstr("contained: run: pid "));
 }
 
 TEST_F(JobLasting, ThePlanIsPrintedAndNothingDone) {

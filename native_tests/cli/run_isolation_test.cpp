@@ -192,6 +192,12 @@ TEST(RunRefusals, WrongValuesAreToldWithTheRightOnes) {
   expect_refused(run({"--seccomp", "strict"}), "run: --seccomp: strict: default or none");
   expect_refused(run({"-u", "4711471"}),
                  "run: --gid: is needed: there is no user 4711471 whose group it could be");
+  expect_refused(run({"-u", "root:root:no-such"}),
+                 "run: --uid: no-such: no such group, give a name or a number");
+  expect_refused(run({"-u", "root:root:root", "--groups", "root"}),
+                 "run: --groups: and groups behind --uid exclude each other");
+  expect_refused(run({"-u", "root:root", "--groups", "no-such"}),
+                 "run: --groups: no-such: no such group, give a name or a number");
   expect_refused(run({"--groups", "no-such"}),
                  "run: --groups: no-such: no such group, give a name or a number");
 }

@@ -14,8 +14,33 @@ namespace {
 
 using testing::HasSubstr;
 
+// Its group is frozen, or without one it is stopped itself.
+bool holds_still(pid_t pid) {
+  const auto number = std::to_string(pid);
+  const auto group = run_program(contained({"cgroup", "stats", "--json", number}));
+  if (group.out.find("\"frozen\": 1") != std::string::npos) return true;
+  return content("/proc/" + number + "/stat").find(") T ") != std::string::npos;
+}
+
 class SuperviseSessionTest : public Supervised {
  protected:
+  // The socket of a syslog daemon, and what comes there next.
+  UniqueFd listen_as_syslog() const {
+    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+    dir_.path("log").copy(address.sun_path, sizeof address.sun_path - 1);
+    UniqueFd syslog(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(syslog.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return syslog;
+  }
+
+  static std::string packet_of(const UniqueFd& syslog) {
+    std::array<char, 512> packet = {};
+    pollfd wanted = {syslog.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&wanted, 1, 60'000), 1);
+    const auto count = ::recv(syslog.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    return count < 0 ? "" : std::string(packet.data(), static_cast<std::size_t>(count));
+  }
+
   void write(const std::string& name, const std::string& text) const {
     dir_.file(name + ".new", text, 0644);
     std::filesystem::rename(dir_.path(name + ".new"), dir_.path(name));
@@ -67,9 +92,39 @@ TEST_F(SuperviseSessionTest, ThePidOfEachRunIsInAFile) {
 }
 
 TEST_F(SuperviseSessionTest, VerboseTellsInTheForeground) {
-  EXPECT_THAT(
-      supervise({"-m", "0", "--verbose", "sh", "-c", "exit 3"}).err,
-      testing::ContainsRegex("contained: cmd start [0-9]+\ncontained: cmd exit [0-9]+ 768"));
+  const auto came = supervise({"-m", "0", "--verbose", "sh", "-c", "exit 3"});
+  EXPECT_THAT(came.err, testing::ContainsRegex("contained: cmd start [0-9]+\n"));
+  EXPECT_THAT(came.err, testing::ContainsRegex("contained: cmd exit [0-9]+ 768\n"));
+}
+
+// The program removes itself: its first start is well, the next one cannot be.
+TEST_F(SuperviseSessionTest, ADaemonTellsSyslogWhatIsWrong) {
+  const auto syslog = listen_as_syslog();
+  dir_.file("once", "#!/bin/sh\nrm once\nexit 3\n", 0755);
+  const auto came = detach({"--backoff", "0:0", "--max-restarts", "5/1h", "--syslog-socket",
+                            dir_.path("log"), "./once"});
+  ASSERT_EQ(came.code(), 0) << came.err;
+  EXPECT_THAT(packet_of(syslog),
+              testing::MatchesRegex("<27>[A-Z][a-z]+ .* contained\\[[0-9]+\\]: \\./once: exec: "
+                                    "\\./once: No such file or directory"));
+  EXPECT_THAT(packet_of(syslog), HasSubstr(": ./once: supervise: more than 5 restarts"))
+      << "once, however often it is tried";
+}
+
+TEST_F(SuperviseSessionTest, ADryRunPrintsThePlanAndStartsNothing) {
+  const auto came = run_program(
+      asked({"supervise", "--dry-run", "-p", "pid", "-t", "1h", "-L", "4", "--memory", "64m", "-s",
+             "--max-restarts", "5/1m", "touch", "started", "--", "touch", "logged"}));
+  EXPECT_EQ(came.code(), 0) << came.err;
+  for (const char* const part :
+       {R"("timeout_ms": 3600000)", R"("high": 4.0)", R"("low": 2.0)", R"("pid_file": "pid")",
+        R"("within_ms": 60000)", R"("signals_to": [)", R"("memory": "67108864")",
+        R"("log_command": {)", R"("logged")"}) {
+    EXPECT_THAT(came.out, HasSubstr(part));
+  }
+  for (const char* const name : {"pid", "started", "logged"})
+    EXPECT_NE(::access(dir_.path(name).c_str(), F_OK), 0) << name;
+  EXPECT_EQ(supervise({"--dry-run", "-L", "x", "true"}).code(), 2);
 }
 
 TEST_F(SuperviseSessionTest, ALoadThatCannotBeReadIsAnError) {
@@ -130,17 +185,14 @@ TEST_F(SuperviseSessionTest, TheLinkOutlivesItsReaders) {
 
 TEST_F(SuperviseSessionTest, TheLoadPausesAndResumes) {
   write("load", "0.10 0.2 0.3 1/100 1\n");
-  Program program(asked({"supervise", "-n", "-L", "4.0", "--load-file", "load", "-I", "info", "--",
-                         "sh", "-c", "while :; do echo x >> out; sleep 0.01; done"}));
+  Program program(
+      asked({"supervise", "-n", "-L", "4.0", "--load-file", "load", "-I", "info", "--", "sh", "-c",
+             "echo $$ > cmd; while :; do echo x >> out; sleep 0.01; done"}));
   ASSERT_TRUE(waits_for("out", "x\n"));
   write("load", "4.01 0 0 1/1 1\n");
   ASSERT_TRUE(waits_for("info", "cmd pause"));
-  std::size_t before = 0;
-  ASSERT_TRUE(before_long([&] {
-    before = text("out").size();
-    ::poll(nullptr, 0, 300);
-    return text("out").size() == before;
-  })) << "it goes on";
+  ASSERT_TRUE(before_long([&] { return holds_still(number_in("cmd")); })) << "it goes on";
+  const auto before = text("out").size();
   write("load", "2.00 0 0 1/1 1\n");
   ASSERT_TRUE(waits_for("info", "cmd resume"));
   EXPECT_TRUE(before_long([&] { return text("out").size() > before; }));
@@ -179,21 +231,14 @@ TEST_F(SuperviseSessionTest, AsInTheBlogACopyIsRepeatedUntilItSucceeds) {
 
 // "Launching vfand as a daemon, logging errors to the local syslog", and the line that ends all.
 TEST_F(SuperviseSessionTest, AsInTheBlogADaemonLogsItsErrorsToSyslog) {
-  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-  dir_.path("log").copy(address.sun_path, sizeof address.sun_path - 1);
-  const UniqueFd syslog(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::bind(syslog.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const auto syslog = listen_as_syslog();
   const auto came = Program(asked({"-e", "-p", "pid", "-I", "info", "sh", "-c",
                                    "echo too hot >&2; exec sleep 1000", "--", CONTAINED_CLI_PATH,
                                    "log", "--syslog", "vfand", "--socket", dir_.path("log")},
                                   "dmon"))
                         .wait_for_exit();
   ASSERT_EQ(came.code(), 0) << came.err;
-  std::array<char, 256> packet = {};
-  pollfd wanted = {syslog.get(), POLLIN, 0};
-  ASSERT_EQ(::poll(&wanted, 1, 60'000), 1);
-  ASSERT_GT(::recv(syslog.get(), packet.data(), packet.size() - 1, 0), 0);
-  EXPECT_THAT(packet.data(), HasSubstr(" vfand: too hot"));
+  EXPECT_THAT(packet_of(syslog), HasSubstr(" vfand: too hot"));
   run_program({.words = {"/bin/sh", "-c", "kill $(cat pid)"}, .directory = dir_.path()});
   EXPECT_TRUE(waits_for("info", "log exit"));
   EXPECT_THAT(text("info"), HasSubstr("cmd exit"));

@@ -157,6 +157,14 @@ TEST_F(SuperviseTest, TooManyRestartsAreGivenUp) {
   EXPECT_EQ(count("info", "cmd start"), 4U);
 }
 
+// A line that has no end is kept by tail(1).
+TEST_F(SuperviseTest, WantOfMemoryIsTold) {
+  const auto limited = run_program(asked({"run", "--memory", "32M", "--swap", "0", "true"}));
+  if (limited.code() != 0) GTEST_SKIP() << "needs limits of memory and swap: " << limited.err;
+  const auto came = supervise({"-m", "0", "--memory", "32M", "--swap", "0", "tail", "/dev/zero"});
+  EXPECT_THAT(came.err, HasSubstr("contained: killed for want of memory: see --memory\n"));
+}
+
 TEST_F(SuperviseTest, LimitsOfBothCommands) {
   const auto came =
       supervise({"-m", "0", "-r", "files=77", "-r", "core=1k", "sh", "-c", "ulimit -n; ulimit -c",

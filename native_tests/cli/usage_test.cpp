@@ -73,23 +73,26 @@ TEST(Usage, OfARunOfAJob) {
 }
 
 TEST(Usage, OfSupervise) {
-  expect_answers({"supervise", "-n"}, {"true"},
-                 {{{"-1", "-i", "5"}, "--interval: and --once exclude each other"},
-                  {{"-m", "x"}, "--max-respawns: x: a number, or -1 for no limit"},
-                  {{"-t", "5q"}, "--timeout: 5q: a time such as"},
-                  {{"-L", "high"}, "--load-high: high: a load such as 4.0"},
-                  {{"-l", "3"}, "--load-low: needs --load-high"},
-                  {{"-L", "2", "-l", "3"}, "--load-low: 3: at most --load-high, 2"},
-                  {{"-u", "no-such"}, "--cmd-user: no-such: no such user"},
-                  {{"-r", "foo=3"}, "--soft-limit: foo=3: NAME=VALUE"},
-                  {{"-E", "=x"}, "--env: =x: NAME=VALUE"},
-                  {{"--backoff", "5s:1s"}, "--backoff: 5s:1s: MIN:MAX"},
-                  {{"--max-restarts", "3"}, "--max-restarts: 3: a number and a time"},
-                  {{"--stop", "FOO:1s"}, "--stop: FOO:1s: SIGNAL:TIME"},
-                  {{"--linger", "leave"}, "--linger: leave: kill or wait"},
-                  {{"-S"}, "--log-sigs: there is no log command"},
-                  {{"--cmd-pid-file", ""}, "--cmd-pid-file: : a path"},
-                  {{"-C", "/no/such"}, "--config: /no/such: No such file or directory"}});
+  expect_answers(
+      {"supervise", "-n"}, {"true"},
+      {{{"-1", "-i", "5"}, "--interval: and --once exclude each other"},
+       {{"-m", "x"}, "--max-respawns: x: a number, or -1 for no limit"},
+       {{"-t", "5q"}, "--timeout: 5q: a time such as"},
+       {{"-L", "high"}, "--load-high: high: a load such as 4.0"},
+       {{"-l", "3"}, "--load-low: needs --load-high"},
+       {{"-L", "2", "-l", "3"}, "--load-low: 3: at most --load-high, 2"},
+       {{"-u", "no-such"}, "--cmd-user: no-such: no such user"},
+       {{"-u", "root:no-such"}, "--cmd-user: no-such: no such group"},
+       {{"-u", "root:root", "--groups", "root"}, "--groups: and groups behind --cmd-user exclude"},
+       {{"-r", "foo=3"}, "--soft-limit: foo=3: NAME=VALUE"},
+       {{"-E", "=x"}, "--env: =x: NAME=VALUE"},
+       {{"--backoff", "5s:1s"}, "--backoff: 5s:1s: MIN:MAX"},
+       {{"--max-restarts", "3"}, "--max-restarts: 3: a number and a time"},
+       {{"--stop", "FOO:1s"}, "--stop: FOO:1s: SIGNAL:TIME"},
+       {{"--linger", "leave"}, "--linger: leave: kill or wait"},
+       {{"-S"}, "--log-sigs: there is no log command"},
+       {{"--cmd-pid-file", ""}, "--cmd-pid-file: : a path"},
+       {{"-C", "/no/such"}, "--config: /no/such: No such file or directory"}});
 }
 
 TEST(Usage, IsTold) {

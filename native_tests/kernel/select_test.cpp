@@ -56,6 +56,12 @@ TEST_F(RealSelect, TakesABaseOver) {
   EXPECT_TRUE(take_over(path)) << "again, with nothing to do";
 }
 
+TEST_F(RealSelect, WhereNobodyIsNothingIsMadeForHim) {
+  const auto group = make("service");
+  ASSERT_TRUE(take_over(base() + "/service"));
+  EXPECT_FALSE(exists("service/main"));
+}
+
 TEST_F(RealSelect, LeavesAnothersProcesses) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: runs a process of another user";
   const auto group = make("service");

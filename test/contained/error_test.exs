@@ -47,6 +47,7 @@ defmodule Contained.ErrorTest do
       assert message(reason: :enotsup, stage: :limit, subject: "io") ==
                "cannot set the limit \"io\": it does not exist on this machine (:enotsup). " <>
                  "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>
+                 "A service of systemd needs Delegate=yes and DelegateSubgroup=, or take_over: true. " <>
                  "With on_unsupported: :ignore the command runs without"
 
       for reason <- ~w(einval erange ebusy enodev enospc eacces eperm erofs)a do

@@ -175,6 +175,46 @@ defmodule Contained.VM.Guest do
     obey()
   end
 
+  @doc "Of a unit, see Contained.Units: says what it is given there, and runs what does not want to end."
+  def service do
+    :ok = Application.load(:contained)
+    Application.put_env(:contained, :launcher, take_over: System.get_env("TAKE_OVER") == "1")
+    begin()
+    marker = Proc.marker()
+    {:ok, groups} = Contained.Cgroup.info()
+    limited = Contained.run("cat", ["/proc/self/cgroup"], limits: [memory: "64M", pids: 64])
+    plain = Contained.run("cat", ["/proc/self/cgroup"])
+    script = "trap '' TERM; setsid sh -c 'sleep 1000; true' sh $0 & sleep 1000; true"
+    {:ok, _process} = Contained.start("sh", ["-c", script, marker], delay_to_sigkill: 100)
+    tell(%{groups: groups, limited: limited, plain: plain, marker: marker})
+  end
+
+  @doc "Of a unit: keeps up a job."
+  def keeper do
+    begin()
+    child = {Contained.Daemon, ["sleep", ["1000"], [adopt: {System.get_env("NAMESPACE"), "db"}]]}
+    {:ok, supervisor} = Supervisor.start_link([child], strategy: :one_for_one)
+    [{_id, daemon, _type, _modules}] = Supervisor.which_children(supervisor)
+    tell(%{job: Contained.Daemon.os_pid(daemon)})
+  end
+
+  @doc "Of a unit of Type=notify: is ready when its daemon has said so, on a socket of its own."
+  def notified do
+    begin()
+    script = "systemd-notify --ready --status=$NOTIFY_SOCKET; exec sleep 1000"
+    {:ok, daemon} = Contained.Daemon.start_link("sh", ["-c", script], ready: :notify)
+    ours = System.get_env("NOTIFY_SOCKET")
+    tell(%{status: Contained.Daemon.info(daemon).status, socket: ours})
+  end
+
+  # Whole or not at all.
+  defp tell(report) do
+    file = System.fetch_env!("REPORT")
+    File.write!(file <> ".new", :erlang.term_to_binary(Map.put(report, :os_pid, System.pid())))
+    File.rename!(file <> ".new", file)
+    Process.sleep(:infinity)
+  end
+
   defp begin, do: {:ok, _} = Application.ensure_all_started(:contained)
 
   defp ready(marker) do

@@ -132,6 +132,7 @@ defmodule Contained.Error.Advice do
 
   defp limit(:enotsup) do
     "No control group that the launcher may use has it, see Contained.Cgroup.info/0. " <>
+      "A service of systemd needs Delegate=yes and DelegateSubgroup=, or take_over: true. " <>
       "With on_unsupported: :ignore the command runs without"
   end
 
