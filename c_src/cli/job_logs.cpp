@@ -139,11 +139,11 @@ class Writer {
   explicit Writer(const JobLogs& asked) : asked_(asked) {}
   bool is_over() {
     const auto entry = look_up(*asked_.space, asked_.name);
-    if (!entry || !entry->running()) return true;
-    if (!keeper_) keeper_ = entry->job.guardian;
-    if (keeper_->pid == 0) keeper_.reset();  // it is being started
-    another_ = keeper_ && entry->job.guardian.pid != 0 && *keeper_ != entry->job.guardian;
-    return another_;
+    if (!entry) return true;
+    const auto& keeper = entry->job.guardian;  // empty while it is being started
+    if (keeper_ && *keeper_ != keeper) another_ = true;
+    if (!keeper_ && keeper.pid != 0) keeper_ = keeper;
+    return another_ || !entry->running();
   }
   bool has_heir() const { return another_; }
 
@@ -165,8 +165,9 @@ Status follow(const JobLogs& asked, Trail trail) {
       ::poll(nullptr, 0, kFollowPauseMs);
       continue;
     }
-    // Nothing more is written to a file that was set aside.
+    // Nothing more is written to a file that was set aside, by the job or at the start of the next.
     const auto rest = trail.print_rest();
+    (void)writer.is_over();
     if (!rest || writer.has_heir()) return rest;
     trail.advance();
   }
@@ -176,6 +177,8 @@ int show_logs(const JobLogs& asked) {
   const auto space = open_space(*asked.space);
   if (!space) return kNo;
   const auto entry = job::look(*space, asked.name);
+  const bool silent = entry && !entry->job.name.empty() && entry->job.log.empty();
+  if (silent) return complain("logs", fmt::format("job {} has no log", asked.name)), kNo;
   const auto path = entry && !entry->job.log.empty() ? entry->job.log : space->log_of(asked.name);
   auto trail = Trail::begin(path);
   if (!trail) return complain("logs", describe(trail.error())), kNo;

@@ -38,9 +38,20 @@ Result<job::Heir> heir_of(const JobInit& asked) {
   return heir;
 }
 
+void complain_of_heir(const Error& error) {
+  complain("init", error.code == EINVAL
+                       ? fmt::format("{} is nobody whose group it could be: name one, -g GROUP",
+                                     error.subject)
+                       : fmt::format("unable to find {}", error.subject));
+}
+
 int complain_of_init(const JobInit& asked, const Error& error) {
   if (error.code == EPERM && error.stage == Stage::kIds) {
     complain("init", "only root hands a namespace to another user");
+  } else if (error.code == EEXIST && error.subject.starts_with('/')) {
+    complain("init", fmt::format("the logs of namespace {} are there and another user's ({}): move "
+                                 "them away first",
+                                 *asked.space, error.subject));
   } else if (error.code == EEXIST) {
     complain("init",
              fmt::format("namespace {} is there and another user's ({}); 'release' it first",
@@ -71,7 +82,7 @@ void tell_of_unit(const std::string& space, const std::string& unit) {
 
 int init_space(const JobInit& asked) {
   const auto heir = heir_of(asked);
-  if (!heir) return complain("init", fmt::format("unable to find {}", heir.error().subject)), kNo;
+  if (!heir) return complain_of_heir(heir.error()), kNo;
   const auto space = job::Namespace::make(*asked.space, *heir, asked.cgroup_base);
   if (!space) return complain_of_init(asked, space.error());
   const auto& plot = space->plot();

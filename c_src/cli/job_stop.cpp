@@ -13,6 +13,7 @@
 #include "cli/job_commands.hpp"
 #include "cli/report.hpp"
 #include "cli/units.hpp"
+#include "engine/not_started.hpp"
 #include "job/client.hpp"
 #include "job/lines.hpp"
 #include "job/name_lock.hpp"
@@ -66,7 +67,8 @@ bool is_stopped(const job::Mark& process) {
 void wake(const job::Namespace& space, const std::string& name) {
   const auto entry = job::look(space, name);
   if (!entry) return;
-  for (const auto& process : {entry->job.guardian, entry->job.worker}) {
+  // A guardian kills a worker that it finds stopped for long.
+  for (const auto& process : {entry->job.worker, entry->job.guardian}) {
     if (is_stopped(process)) (void)job::signal_marked(process, SIGCONT);
   }
 }

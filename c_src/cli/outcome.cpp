@@ -1,8 +1,10 @@
 #include "cli/outcome.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -37,6 +39,27 @@ Json status_of(const protocol::Ended& ended) {
   return json;
 }
 
+// Whatever links lead there.
+bool is_special(const std::string& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+Status write_all(int fd, const std::string& path, std::string_view text) {
+  while (!text.empty()) {
+    const auto count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::last(Stage::kFile, path);
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return Done{};
+}
+
+Status write_through(const std::string& path, std::string_view text) {
+  const auto fd = open_at(AT_FDCWD, path, O_WRONLY | O_NOCTTY);
+  return fd ? write_all(fd->get(), path, text) : fd.error();
+}
+
 }  // namespace
 
 int exit_code_of(const protocol::Ended& ended) {
@@ -62,19 +85,21 @@ std::string json_of(const Error& failure) {
 }
 
 Status replace_file(const std::string& path, const std::string& text) {
+  if (is_special(path)) return write_through(path, text);
   const auto draft = path + "." + std::to_string(::getpid());
   ::unlink(draft.c_str());
   UniqueFd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd) return Error::last(Stage::kFile, path);
-  const auto written = ::write(fd.get(), text.data(), text.size());
-  if (written != static_cast<ssize_t>(text.size())) {
-    const auto error =
-        written < 0 ? Error::last(Stage::kFile, path) : Error{EIO, Stage::kFile, path};
-    ::unlink(draft.c_str());
-    return error;
+  auto written = write_all(fd.get(), path, text);
+  if (written && ::rename(draft.c_str(), path.c_str()) != 0) {
+    written = Error::last(Stage::kFile, path);
   }
-  if (::rename(draft.c_str(), path.c_str()) != 0) return Error::last(Stage::kFile, path);
-  return Done{};
+  if (!written) ::unlink(draft.c_str());
+  return written;
+}
+
+void remove_old_file(const std::string& path) {
+  if (!is_special(path)) ::unlink(path.c_str());
 }
 
 }  // namespace contained::cli

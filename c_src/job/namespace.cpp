@@ -100,11 +100,12 @@ Status Namespace::settle(const Heir& heir, const std::string& cgroup_base) {
     logs_ = record->get("logs");
     plot_ = {record->get("group"), record->get("hierarchy")};
   }
+  // Where these are another's still, nothing is begun.
+  auto logs = settle_logs(heir);
+  if (!logs) return logs;
   auto jobs = make_for(directory_.get(), kJobs, 0700, heir);
   if (!jobs) return jobs.error();
   jobs_ = std::move(*jobs);
-  auto logs = settle_logs(heir);
-  if (!logs) return logs;
   settle_plot(heir, cgroup_base);
   return save(heir);
 }
@@ -190,7 +191,9 @@ Status Namespace::take_back(const std::string& name) {
   if (!runtime) return runtime.error();
   auto directory = open_trusted(AT_FDCWD, *runtime + "/" + name);
   if (!directory) return Error{directory.error().code, Stage::kFile, name};
-  const auto record = read_record(directory->get(), kNamespaceFile);
+  // Without a record it was not made to the end.
+  auto record = read_record(directory->get(), kNamespaceFile);
+  if (!record && record.error().code == ENOENT) record = Record();
   if (owner_of(directory->get()) != ::geteuid() || !record) {
     return Error{EPERM, Stage::kFile, name};
   }

@@ -179,6 +179,25 @@ TEST_F(JobSession, L1HandedOverNamespacesHaveNoWayToRoot) {
 }
 
 // L2
+TEST_F(JobSession, ANamespaceIsNotHalfHandedOver) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to hand a namespace over";
+  open_temp();
+  ASSERT_EQ(code({"init"}), 0);
+  ASSERT_EQ(code({"release"}), 0);
+  const auto refused = job({"init", "-u", "12345", "-g", "12345"});
+  EXPECT_EQ(refused.code(), 1);
+  EXPECT_NE(refused.err.find("the logs of namespace " + space_), std::string::npos) << refused.err;
+  std::filesystem::remove(temp_.path("log") + "/" + space_);
+  ASSERT_EQ(code({"init", "-u", "12345", "-g", "12345"}), 0);
+  EXPECT_EQ(as_user({"run", "a", "true"}).code(), 0);
+  EXPECT_EQ(as_user({"wait", "a"}).code(), 0);
+  EXPECT_EQ(as_user({"release"}).code(), 0);
+  // As of one that was killed while it made it.
+  std::filesystem::remove(runtime() + "/" + space_ + "/namespace");
+  EXPECT_EQ(code({"release"}), 0);
+  EXPECT_FALSE(std::filesystem::exists(runtime() + "/" + space_));
+}
+
 TEST_F(JobSession, L2AFailedExecIsAFailure) {
   EXPECT_EQ(code({"run", "a", "/no/such"}), 127);
   EXPECT_EQ(code({"run", "a", "/etc/passwd"}), 126);

@@ -20,8 +20,11 @@ class JobUse : public JobCli {
 
   void stop_keeper(const std::string& name) const {
     const auto told = entry(name).job;
-    ::kill(told.guardian.pid, SIGSTOP);
-    ::kill(told.worker.pid, SIGSTOP);
+    for (const pid_t pid : {told.guardian.pid, told.worker.pid}) {
+      const auto stat = "/proc/" + std::to_string(pid) + "/stat";
+      ::kill(pid, SIGSTOP);
+      ASSERT_TRUE(before_long([&] { return content(stat).find(") T ") != std::string::npos; }));
+    }
   }
 };
 
@@ -152,6 +155,16 @@ TEST_F(JobUse, RelativeDirectoriesOfOursAreRefused) {
     EXPECT_TRUE(says(came, std::string(variable) + " must be an absolute path")) << came.err;
     EXPECT_FALSE(std::filesystem::exists(temp_.path("somewhere")));
   }
+}
+
+TEST_F(JobUse, AJobWithoutALogDoesNotShowAnOlderOne) {
+  ASSERT_EQ(code({"run", "a", "echo", "old"}), 0);
+  ASSERT_EQ(code({"wait", "a"}), 0);
+  ASSERT_EQ(code({"run", "--no-log", "a", "true"}), 0);
+  const auto came = job({"logs", "a"});
+  EXPECT_EQ(came.code(), 1);
+  EXPECT_EQ(came.out, "");
+  EXPECT_TRUE(says(came, "job a has no log")) << came.err;
 }
 
 TEST_F(JobUse, CommandLinesDoNotCommandTheTerminal) {

@@ -162,7 +162,8 @@ defmodule Contained.JobTest do
     Contained.Proc.kill("STOP", keeper)
     assert {:error, %Error{stage: :job, reason: :timeout}} = Job.wait(ns, "held", 100)
     waiting = Task.async(fn -> Job.wait(ns, "held") end)
-    Contained.Proc.kill("CONT", keeper)
+    # A guardian kills a worker that it finds stopped for long.
+    Contained.Proc.kill("CONT", Enum.reverse(keeper))
     assert {:ok, %Result{reason: :stopped}} = Job.stop(ns, "held", timeout: :infinity)
     assert {:ok, %Result{reason: :stopped}} = Task.await(waiting, 60_000)
   end

@@ -89,6 +89,9 @@ defmodule Contained.Error.Advice do
   def on(%{stage: :session, reason: :eperm}),
     do: "A job must outlive who asks for it: ask from outside of what Contained has started"
 
+  def on(%{stage: :file, reason: :einval, subject: "CONTAINED_" <> _variable}),
+    do: "It must be an absolute path"
+
   def on(%{stage: :job, reason: :already_running}),
     do: "Stop it by its name, or give the new one another"
 
