@@ -181,7 +181,7 @@ class Performance : public engine::Receiver {
 
 void run_in_foreground(const Foreground& foreground) {
   // A result that is there is of this run.
-  if (foreground.json_result) ::unlink(foreground.json_result->c_str());
+  if (foreground.json_result) remove_old_file(*foreground.json_result);
   engine::FrontOptions front;
   front.cgroups = foreground.command.cgroups;
   front.terminal_ends = foreground.command.stop_said;

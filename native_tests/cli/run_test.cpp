@@ -1,7 +1,11 @@
 // `contained run`, the real program: what it passes on, and what it answers.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -168,6 +172,20 @@ TEST(Run, TheResultIsAFile) {
                                               {"stage", "exec"},
                                               {"error", "enoent"},
                                               {"subject", "/no/such"}}));
+}
+
+// A device of the machine would be gone with the first result otherwise.
+TEST(Run, AResultReplacesNothingButAFile) {
+  const TempDir directory;
+  const auto pipe = directory.path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const contained::UniqueFd reader(::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_EQ(run({"--json-result", pipe, "sh", "-c", "exit 4"}).code(), 4);
+  std::array<char, 4096> bytes = {};
+  const auto count = ::read(reader.get(), bytes.data(), bytes.size());
+  const std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  EXPECT_EQ(json::parse(text)["exit_code"], 4);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }
 
 TEST(Run, SaysWhatItDoes) {
