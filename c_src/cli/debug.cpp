@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/signals.hpp"
 #include "cgroup/layout.hpp"
@@ -39,6 +41,12 @@ unsigned areas_of_word(const std::string& word) {
       word + ": spawn, cgroup, signal, several with commas; 1 or all, 0 for none");
 }
 
+std::string listed(const std::vector<std::uint32_t>& ids) {
+  std::string text;
+  for (const auto id : ids) text += (text.empty() ? "" : ",") + std::to_string(id);
+  return text;
+}
+
 void tell_program(const protocol::Start& start) {
   complain("spawn", start.path ? fmt::format("{}, looked for in {}", start.program, *start.path)
                                : start.program);
@@ -46,9 +54,8 @@ void tell_program(const protocol::Start& start) {
   if (identity.uid || identity.gid) {
     const auto number = [](const auto& id) { return id ? std::to_string(*id) : "as we are"; };
     complain("spawn",
-             fmt::format(
-                 "uid {}, gid {}, groups {}", number(identity.uid), number(identity.gid),
-                 identity.groups ? fmt::format("{}", fmt::join(*identity.groups, ",")) : "none"));
+             fmt::format("uid {}, gid {}, groups {}", number(identity.uid), number(identity.gid),
+                         identity.groups ? listed(*identity.groups) : "none"));
   }
   const auto& namespaces = start.isolation.namespaces;
   if (!namespaces.empty())

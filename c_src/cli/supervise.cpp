@@ -49,9 +49,9 @@ void show_event(unsigned areas, const supervise::Tell& what) {
 supervise::Order order_of(const SuperviseOptions& options) {
   supervise::Order order;
   order.policy = options.policy;
-  order.command = options.command.start;
+  order.command = protocol::Start(options.command.start);
   if (options.policy.has_logger) {
-    order.logger = options.logger.start;
+    order.logger.emplace(options.logger.start);
     order.logger->in = protocol::Stdin::kLink;
     order.logger->in_link = supervise::kLogLink;
     order.command.out = protocol::Output::kLink;

@@ -201,6 +201,7 @@ Status Namespace::take_back(const std::string& name) {
   space.name_ = name;
   space.path_ = *runtime + "/" + name;
   space.plot_ = {record->get("group"), record->get("hierarchy")};
+  if (record->get("version").empty()) space.plot_ = find_plot(name);
   space.directory_ = std::move(*directory);
   if (is_populated(space.plot_)) return Error{EBUSY, Stage::kCgroup, space.plot_.path};
   auto removed = space.remove_directories();

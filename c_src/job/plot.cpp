@@ -57,28 +57,40 @@ Result<Plot> settle(Plot plot, const Heir& heir, bool fresh) {
   return given.error();
 }
 
-Result<Plot> make_in(const std::string& base, const std::string& name, const Heir& heir,
-                     std::string hierarchy) {
+Result<Plot> make(Plot plot, const Heir& heir) {
+  const auto slash = plot.path.rfind('/');
+  const auto base = plot.path.substr(0, std::max<std::size_t>(slash, 1));
+  const auto name = plot.path.substr(slash + 1);
   const auto above = open_at(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, Stage::kCgroup);
   if (!above) return above.error();
-  if (hierarchy.empty()) give_controllers(above->get());
-  Plot plot{fmt::format("{}/{}", base == "/" ? "" : base, directory_name(name)),
-            std::move(hierarchy)};
-  const bool fresh = ::mkdirat(above->get(), directory_name(name).c_str(), 0755) == 0;
+  if (plot.hierarchy.empty()) give_controllers(above->get());
+  const bool fresh = ::mkdirat(above->get(), name.c_str(), 0755) == 0;
   if (!fresh && errno != EEXIST) return Error::last(Stage::kCgroup, plot.path);
   return settle(std::move(plot), heir, fresh);
 }
 
-Result<Plot> make_v1(const std::string& name, const Heir& heir, const std::string& base) {
+std::string path_in(const std::string& base, const std::string& name) {
+  return fmt::format("{}/{}", base == "/" ? "" : base, directory_name(name));
+}
+
+Result<Plot> choose_v1(const std::string& name, const std::string& base) {
   const auto found = cgroup::find_v1();
   if (!found) return found.error();
   for (const auto& place : cgroup::usable_v1(*found, base)) {
     const auto& names = place.controllers;
     if (std::find(names.begin(), names.end(), cgroup::kFreezer) == names.end()) continue;
-    if (heir.uid != ::geteuid()) return Error{ENOTSUP, Stage::kCgroup, place.base};
-    return make_in(place.base, name, heir, cgroup::kFreezer);
+    return Plot{path_in(place.base, name), cgroup::kFreezer};
   }
   return Error{ENODEV, Stage::kCgroup, cgroup::kFreezer};
+}
+
+Result<Plot> choose(const std::string& name, const std::string& base) {
+  const auto layout = cgroup::find_layout();
+  if (!layout && layout.error().code == ENODEV) return choose_v1(name, base);
+  if (!layout) return layout.error();
+  const auto chosen = cgroup::choose_base(*layout, base);
+  if (!chosen) return chosen.error();
+  return Plot{path_in(*chosen, name), {}};
 }
 
 Result<cgroup::Group> open(const Plot& plot) {
@@ -89,12 +101,16 @@ Result<cgroup::Group> open(const Plot& plot) {
 }  // namespace
 
 Result<Plot> make_plot(const std::string& name, const Heir& heir, const std::string& base) {
-  const auto layout = cgroup::find_layout();
-  if (!layout && layout.error().code == ENODEV) return make_v1(name, heir, base);
-  if (!layout) return layout.error();
-  const auto chosen = cgroup::choose_base(*layout, base);
-  if (!chosen) return chosen.error();
-  return make_in(*chosen, name, heir, {});
+  auto plot = choose(name, base);
+  if (!plot) return plot;
+  const bool given_away = heir.uid != ::geteuid();
+  if (!plot->hierarchy.empty() && given_away) return Error{ENOTSUP, Stage::kCgroup, plot->path};
+  return make(std::move(*plot), heir);
+}
+
+Plot find_plot(const std::string& name) {
+  auto plot = choose(name, {});
+  return plot && is_usable(*plot) ? std::move(*plot) : Plot{};
 }
 
 bool is_usable(const Plot& plot) {

@@ -31,6 +31,9 @@ struct Plot {
 /// and move what is not theirs (systemd's CGROUP_DELEGATION). Else why no group can be made here.
 Result<Plot> make_plot(const std::string& name, const Heir& heir, const std::string& base = {});
 
+/// The one that make_plot() makes without a |base|, if it is there; else an empty one.
+Plot find_plot(const std::string& name);
+
 /// Whether it is there and ours to work in.
 bool is_usable(const Plot& plot);
 

@@ -25,7 +25,7 @@ constexpr int kLowest = 19;
 constexpr int kHighestInherited = 63;
 
 struct CloseGzip {
-  void operator()(gzFile file) const { ::gzclose(file); }
+  void operator()(gzFile file) const { ::gzclose_w(file); }
 };
 using Gzip = std::unique_ptr<gzFile_s, CloseGzip>;
 
@@ -51,7 +51,7 @@ int compress(int from, int to) {
   if (!gzip) return ENOMEM;
   if (const int code = copy(from, gzip.get())) return code;
   errno = EIO;
-  if (::gzclose(gzip.release()) != Z_OK) return errno;
+  if (::gzclose_w(gzip.release()) != Z_OK) return errno;
   return ::fsync(again.get()) == 0 ? 0 : errno;
 }
 

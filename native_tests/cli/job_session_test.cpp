@@ -196,6 +196,7 @@ TEST_F(JobSession, ANamespaceIsNotHalfHandedOver) {
   std::filesystem::remove(runtime() + "/" + space_ + "/namespace");
   EXPECT_EQ(code({"release"}), 0);
   EXPECT_FALSE(std::filesystem::exists(runtime() + "/" + space_));
+  EXPECT_EQ(job::find_plot(space_).path, "") << "no group is left";
 }
 
 TEST_F(JobSession, L2AFailedExecIsAFailure) {

@@ -77,13 +77,17 @@ defmodule Contained.Container.Census do
 
   defp mark(process, known, pids, leaders) do
     before = with(%{seen: seen} <- (known || %{})[id(process)], do: seen)
+    inside? = known == nil or process.ppid in pids
+    leader? = process.pid in leaders
 
-    Map.put(
-      process,
-      :seen,
-      seen(before, process.pid in leaders, known == nil or process.ppid in pids)
-    )
+    if not leader? and not inside? and unborn?(before, process),
+      do: Map.put(process, :seen, :perhaps),
+      else: Map.put(process, :seen, seen(before, leader?, inside?))
   end
+
+  # Until its program is executed a command is a copy of the port program, on a slow machine for long.
+  defp unborn?(before, process),
+    do: before in [nil, :perhaps] and process[:name] == "contained_port"
 
   # What was a leader stays one, also when its end has just been told.
   defp seen(before, leader?, _inside?) when before == :leader or leader?, do: :leader
