@@ -115,7 +115,7 @@ defmodule Contained do
        Returns `{:error, error}` with a `Contained.Error` when it could not be started. Wrong arguments
        raise `ArgumentError`.
 
-       Unlike in `cmd/3`, stdin is empty unless `:input` or `:stdin` is given.
+       Unlike in `cmd/3`, stdin is empty unless `:input`, `:stdin` or `:pty` is given.
 
        ## Options
 

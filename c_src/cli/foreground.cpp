@@ -137,7 +137,7 @@ class Performance : public engine::Receiver {
   }
 
   void resize(engine::Live& live) const {
-    const auto [rows, columns] = extent_of(STDIN_FILENO);
+    const auto [rows, columns] = our_extent();
     protocol::Control request;
     request.id = id();
     request.op = protocol::Control::Op::kResize;

@@ -39,7 +39,7 @@ struct RunOptions {
 
 // At our own terminal it is as if the command were at it: as large, and with the echo.
 protocol::Terminal terminal_like_ours() {
-  const auto [rows, columns] = extent_of(is_terminal(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO);
+  const auto [rows, columns] = our_extent();
   return {{static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)},
           is_terminal(STDIN_FILENO)};
 }

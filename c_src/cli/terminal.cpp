@@ -80,4 +80,6 @@ Extent extent_of(int fd) {
   return {size.ws_row, size.ws_col};
 }
 
+Extent our_extent() { return extent_of(is_terminal(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO); }
+
 }  // namespace contained::cli

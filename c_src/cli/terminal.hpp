@@ -48,4 +48,7 @@ struct Extent {
 /// Of the terminal at |fd|; 24 x 80 where there is none.
 Extent extent_of(int fd);
 
+/// Of the one that we show things at, or else read from.
+Extent our_extent();
+
 }  // namespace contained::cli

@@ -59,7 +59,7 @@ defmodule Contained.Container.Census do
   @doc """
   The processes as they are known from now on, who has come and who has gone; `leaders` are told of
   by the launcher. Of the others, one whose parent is not in the container may be a command that is just being started:
-  it has come when it is seen for the second time.
+  it has come when it is seen for the second time, and is no copy of the port program any more.
   """
   @spec compare(known | nil, [map], [pos_integer]) ::
           {known, joined :: [map], left :: [map]}
